@@ -1,0 +1,6 @@
+export * from './error.ts';
+export * from './job.ts';
+export * from './job-actions.ts';
+export * from './job-events.ts';
+export * from './job-options.ts';
+export * from './submit-job.ts';

@@ -1,0 +1,23 @@
+import { accept, type Outcome, refuse } from '@esl/kit/outcome';
+import { isJobId, type Job, type NewJob, newRecord, timeOfId } from '../domain/job.ts';
+import type { Clock, JobStore } from './needs.ts';
+
+/** Ids from a clock further ahead than this are refused: they would sort before everything to come. */
+const MAX_CLOCK_SKEW_MS = 60_000;
+const MAX_JOBS = 500;
+
+export type CreateRefusal = 'invalid_job_id' | 'too_many_jobs';
+
+/** Stores jobs. The same ids again change nothing and answer the same jobs. */
+export const createJobs =
+  ({ create, clock }: { create: JobStore['create']; clock: Clock }) =>
+  async (jobs: readonly NewJob[]): Promise<Outcome<readonly Job[], CreateRefusal>> => {
+    if (jobs.length > MAX_JOBS) return refuse('too_many_jobs', `At most ${MAX_JOBS} jobs at a time.`);
+    const now = clock();
+    for (const { id } of jobs) {
+      if (!isJobId(id) || timeOfId(id) > now.getTime() + MAX_CLOCK_SKEW_MS) {
+        return refuse('invalid_job_id', 'A job id must be a UUIDv7 made just now.');
+      }
+    }
+    return accept(await create(jobs.map((job) => newRecord(job, now))));
+  };

@@ -1,0 +1,147 @@
+export type JobId = string & { readonly __brand: 'JobId' };
+export type OwnerId = string & { readonly __brand: 'OwnerId' };
+
+export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export type JobPriority = 'high' | 'normal' | 'low';
+export type StepState = 'pending' | 'running' | 'succeeded' | 'skipped' | 'failed' | 'cancelled';
+
+export type JobSpec = {
+  readonly md: string;
+  readonly lessonKey: string;
+  readonly preset: string | null;
+  readonly withTts: boolean;
+  readonly upload: string | null;
+  readonly voiceId: string | null;
+  readonly voiceAccent: string | null;
+  readonly forceTts: boolean | null;
+  readonly notionDatabase: string | null;
+  readonly mode: string | null;
+};
+
+export type Failure = {
+  readonly code: string;
+  readonly message: string;
+  readonly step: string | null;
+  readonly retryable: boolean;
+};
+
+export type Step = {
+  readonly name: string;
+  readonly state: StepState;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly detail: string | null;
+};
+
+export type Progress = { readonly step: string; readonly done: number; readonly total: number };
+export type Warning = { readonly code: string; readonly message: string };
+export type Finding = {
+  readonly code: string;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly line: number;
+  readonly path: string | null;
+};
+export type ArtifactKind = 'page' | 'audio' | 'manifest';
+export type Artifact = {
+  readonly kind: ArtifactKind;
+  readonly key: string | null;
+  readonly url: string | null;
+  readonly contentType: string;
+  readonly bytes: number;
+  readonly sha256: string;
+};
+
+/** What everyone may see of a job. */
+export type Job = {
+  readonly id: JobId;
+  readonly ownerId: OwnerId;
+  /** Rises by one per change. */
+  readonly version: number;
+  /** Runs begun so far. */
+  readonly attempt: number;
+  readonly state: JobState;
+  readonly priority: JobPriority;
+  readonly spec: JobSpec;
+  readonly parentJobId: JobId | null;
+  /** The time inside the id, so that sorting by id is sorting by creation. */
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly failure: Failure | null;
+  readonly cancelReason: string | null;
+  readonly progress: Progress | null;
+  readonly steps: readonly Step[];
+  readonly warnings: readonly Warning[];
+  readonly findings: readonly Finding[];
+  readonly artifacts: readonly Artifact[];
+  readonly retryAt: Date | null;
+};
+
+/** Who runs a job, and until when nobody else may. */
+export type Lease = { readonly workerId: string; readonly expiresAt: Date };
+
+/** A job with what only the jobs service needs. */
+export type JobRecord = Job & {
+  readonly lease: Lease | null;
+  /** Attempts that ended in an error or a lost lease; a run handed back in good order does not count. */
+  readonly failedAttempts: number;
+  /** Sequence of the last progress report of this attempt that was applied. */
+  readonly reportSequence: number;
+  /** While queued: when a work message must be made sure of. */
+  readonly dispatchAt: Date | null;
+  /** Page and manifest do not yet follow the metadata of this version; `checkAt` is when to ask again. */
+  readonly refresh: { readonly version: number; readonly checkAt: Date } | null;
+};
+
+export type NewJob = {
+  readonly id: JobId;
+  readonly ownerId: OwnerId;
+  readonly spec: JobSpec;
+  readonly priority: JobPriority;
+  readonly parentJobId: JobId | null;
+};
+
+/** The creation time, in ms since 1970, that a UUIDv7 carries in its first 48 bits (RFC 9562 §5.7). */
+export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+export const isJobId = (text: string): text is JobId => UUID_V7.test(text);
+
+/** How long a queued job may wait before the reconciler makes sure of its work message again, in ms. */
+export const DISPATCH_CHECK_MS = 300_000;
+
+export const newRecord = ({ id, ownerId, spec, priority, parentJobId }: NewJob, now: Date): JobRecord => {
+  const createdAt = new Date(timeOfId(id));
+  return {
+    id,
+    ownerId,
+    version: 1,
+    attempt: 0,
+    state: 'queued',
+    priority,
+    spec,
+    parentJobId,
+    createdAt,
+    updatedAt: later(createdAt, now),
+    startedAt: null,
+    finishedAt: null,
+    failure: null,
+    cancelReason: null,
+    progress: null,
+    steps: [],
+    warnings: [],
+    findings: [],
+    artifacts: [],
+    retryAt: null,
+    lease: null,
+    failedAttempts: 0,
+    reportSequence: 0,
+    dispatchAt: new Date(now.getTime() + DISPATCH_CHECK_MS),
+    refresh: null,
+  };
+};
+
+/** Clocks differ between machines; a job's times never run backwards. */
+export const later = (a: Date, b: Date): Date => (a > b ? a : b);

@@ -1,0 +1,147 @@
+// The reconciler: makes true what a crash, a lost message or a lost stream left undone. MongoDB is the only truth.
+//   R1. Every pass may run in every replica at once: all it does is guarded or harmless when repeated.
+//   R2. A queued job whose time has come has a work message; a second one on its subject is refused by the stream.
+//   R3. A running job whose lease is out goes back to the queue; its old message is removed, so that the new one
+//       need not wait for the lost worker's.
+//   R4. When a stream was made anew, all live jobs are announced and queued again.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bus } from '@esl/kit/bus';
+import type { Log } from '@esl/kit/log';
+import { publishBytes } from '@esl/kit/publish';
+import { streamPosition } from '@esl/kit/tail';
+import { CHANNELS, STREAMS } from '@esl-pipeline/contracts/bus';
+import type { Db } from 'mongodb';
+import type { JobStore } from '../app/needs.ts';
+import { loseLease, REFRESH_CHECK_MS } from '../domain/changes.ts';
+import { DISPATCH_CHECK_MS, type JobRecord } from '../domain/job.ts';
+import { factEntry, workEntry } from '../wire.ts';
+import { type JobDocument, type JobsCollection, recordOf } from './mongo-job-store.ts';
+import type { OutboxRelay } from './outbox-relay.ts';
+
+const EVERY_MS = 500;
+const BATCH = 500;
+/** A work message that was refused belongs to a run that is just ending; look again soon. */
+const REFUSED_CHECK_MS = 30_000;
+
+type Parts = {
+  readonly db: Db;
+  readonly jobs: JobsCollection;
+  readonly store: JobStore;
+  readonly bus: Bus;
+  readonly relay: OutboxRelay;
+  readonly now: () => Date;
+  readonly log: Log;
+};
+
+const after = (now: Date, ms: number) => new Date(now.getTime() + ms);
+
+const sendWork = async (bus: Bus, job: JobRecord, work: 'run' | 'refresh') => {
+  const { channel, payload } = workEntry(job, work);
+  return { job, result: await publishBytes(bus, CHANNELS[channel], job.id, payload) };
+};
+
+const dispatchDue = async ({ jobs, bus, now }: Parts): Promise<void> => {
+  const at = now();
+  const due = await jobs
+    .find({ state: 'queued', dispatchAt: { $lte: at } })
+    .limit(BATCH)
+    .toArray();
+  const sent = await Promise.all(due.map((document) => sendWork(bus, recordOf(document), 'run')));
+  for (const [result, checkMs] of [
+    ['stored', DISPATCH_CHECK_MS],
+    ['duplicate', REFUSED_CHECK_MS],
+  ] as const) {
+    const ids = sent.filter((one) => one.result === result).map(({ job }) => job.id);
+    if (ids.length === 0) continue;
+    await jobs.updateMany(
+      { _id: { $in: ids }, state: 'queued', dispatchAt: { $lte: at } },
+      { $set: { dispatchAt: after(at, checkMs) } },
+    );
+  }
+};
+
+const loseExpiredLeases = async ({ jobs, store, bus, now }: Parts): Promise<void> => {
+  const at = now();
+  const expired = await jobs
+    .find({ state: 'running', 'lease.expiresAt': { $lte: at } })
+    .limit(BATCH)
+    .toArray();
+  for (const document of expired) {
+    const job = recordOf(document);
+    await bus.jsm.streams.purge(STREAMS.WORK.name, {
+      filter: CHANNELS[workEntry(job, 'run').channel].subject(job.id),
+    });
+    await store.change(job.id, (current) =>
+      current.state === 'running' && current.attempt === job.attempt ? loseLease(current, at) : null,
+    );
+  }
+};
+
+const askForRefreshes = async ({ jobs, bus, now }: Parts): Promise<void> => {
+  const at = now();
+  const due = await jobs
+    .find({ 'refresh.version': { $exists: true }, 'refresh.checkAt': { $lte: at } })
+    .limit(BATCH)
+    .toArray();
+  for (const document of due) {
+    await sendWork(bus, recordOf(document), 'refresh');
+    await jobs.updateOne(
+      { _id: document._id, 'refresh.checkAt': { $lte: at } },
+      { $set: { 'refresh.checkAt': after(at, REFRESH_CHECK_MS) } },
+    );
+  }
+};
+
+type StreamEpochs = { readonly _id: 'streams'; readonly jobs: string; readonly work: string };
+
+/** Announces every live job as it is, and has every queued one dispatched. */
+const rebuild = async ({ jobs, bus, now }: Parts): Promise<void> => {
+  const live = jobs.find<JobDocument>({ state: { $in: ['queued', 'running'] } }).batchSize(BATCH);
+  for await (const document of live) {
+    const job = recordOf(document);
+    const fact = factEntry(job, job.version === 1 ? 'created' : 'updated', null);
+    await publishBytes(bus, CHANNELS[fact.channel], job.id, fact.payload, { msgId: fact.id });
+  }
+  const at = now();
+  await jobs.updateMany({ state: 'queued', retryAt: null }, { $set: { dispatchAt: at } });
+  await jobs.updateMany({ state: 'queued', retryAt: { $ne: null } }, [{ $set: { dispatchAt: '$retryAt' } }]);
+};
+
+const noticeNewStreams = async (parts: Parts): Promise<void> => {
+  const epochs = parts.db.collection<StreamEpochs>('job_streams');
+  const [jobs, work] = await Promise.all(
+    [STREAMS.JOBS, STREAMS.WORK].map(async ({ name }) => (await streamPosition(parts.bus, name)).epoch),
+  );
+  if (!jobs || !work) return;
+  const known = await epochs.findOne({ _id: 'streams' });
+  if (known?.jobs === jobs && known.work === work) return;
+  if (known) {
+    parts.log.warn('streams were made anew: announcing and queueing every live job again');
+    await rebuild(parts);
+  }
+  await epochs.updateOne({ _id: 'streams' }, { $set: { jobs, work } }, { upsert: true });
+};
+
+/** Runs until the signal fires. Each pass stands alone: one that fails is logged and comes again. */
+export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void> => {
+  const passes: Readonly<Record<string, (parts: Parts) => Promise<void>>> = {
+    'new streams': noticeNewStreams,
+    outbox: ({ relay, now }) => relay.sweep(now()),
+    leases: loseExpiredLeases,
+    dispatch: dispatchDue,
+    refreshes: askForRefreshes,
+  };
+  while (!signal.aborted) {
+    for (const [name, pass] of Object.entries(passes)) {
+      try {
+        await pass(parts);
+      } catch (error) {
+        if (signal.aborted) return;
+        parts.log.warn({ err: error, pass: name }, 'reconciler pass failed, will repeat');
+        await parts.bus.restore().catch(() => {});
+      }
+    }
+    await delay(EVERY_MS * (0.75 + Math.random() / 2), null, { signal }).catch(() => {});
+  }
+};

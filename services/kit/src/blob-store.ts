@@ -1,0 +1,95 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+export type BlobInfo = { readonly bytes: number; readonly contentType: string };
+
+/** Bytes by key. A key is a relative path of plain segments; an object is written whole or not at all. */
+export type BlobStore = {
+  readonly put: (
+    key: string,
+    body: Uint8Array,
+    info: { contentType: string },
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** Null when there is no such object. */
+  readonly get: (key: string, signal: AbortSignal) => Promise<Uint8Array | null>;
+  readonly head: (key: string, signal: AbortSignal) => Promise<BlobInfo | null>;
+  /** A part of an object, `start` and `end` inclusive. */
+  readonly read: (key: string, range: { start: number; end: number }, signal: AbortSignal) => Readable;
+  readonly delete: (key: string, signal: AbortSignal) => Promise<void>;
+};
+
+/** A key that could leave the store, or that no store of ours makes. */
+export class InvalidBlobKey extends Error {
+  override name = 'InvalidBlobKey';
+}
+
+const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){0,7}$/;
+
+export const isBlobKey = (key: string): boolean => KEY.test(key);
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  json: 'application/json',
+  md: 'text/markdown; charset=utf-8',
+  mp3: 'audio/mpeg',
+};
+
+/** The content type is told by the key's extension, so that a file needs no second file beside it. */
+export const contentTypeOf = (key: string): string =>
+  CONTENT_TYPES[key.slice(key.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Blobs as files under one folder. Writers replace files atomically, so readers never see half an object. */
+export const filesystemBlobStore = (root: string): BlobStore => {
+  const pathOf = (key: string) => {
+    if (!isBlobKey(key)) throw new InvalidBlobKey('not a blob key');
+    return join(root, key);
+  };
+  return {
+    put: async (key, body, _info, signal) => {
+      const path = pathOf(key);
+      const temporary = `${path}.${randomUUID()}.tmp`;
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        const file = await open(temporary, 'wx');
+        try {
+          await file.writeFile(body, { signal });
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    },
+    get: async (key, signal) => {
+      try {
+        return await readFile(pathOf(key), { signal });
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
+    head: async (key) => {
+      try {
+        const found = await stat(pathOf(key));
+        return found.isFile() ? { bytes: found.size, contentType: contentTypeOf(key) } : null;
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
+    read: (key, { start, end }, signal) => createReadStream(pathOf(key), { start, end, signal }),
+    delete: (key) => rm(pathOf(key), { force: true }),
+  };
+};
+
+export const sha256 = (bytes: Uint8Array | string): string =>
+  createHash('sha256').update(bytes).digest('hex');

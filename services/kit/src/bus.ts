@@ -1,0 +1,65 @@
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import type { Log } from './log.ts';
+import { applyTopology, type Topology } from './topology.ts';
+
+/** A connection to NATS with the system's streams in place. */
+export type Bus = {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  /** Puts streams and consumers back after the server has lost them. Concurrent calls share one pass. */
+  readonly restore: () => Promise<void>;
+  /** Calls back after each reconnect, until the returned function is called. */
+  readonly onReconnect: (listener: () => void) => () => void;
+  readonly ping: (signal: AbortSignal) => Promise<unknown>;
+  readonly drain: () => Promise<void>;
+};
+
+/** Connects and applies the topology. Reconnects for ever; what is published meanwhile fails and is retried by its owner. */
+export const connectBus = async (
+  settings: {
+    readonly url: string;
+    readonly name: string;
+    readonly replicas: number;
+    readonly topology: Topology;
+  },
+  log: Log,
+): Promise<Bus> => {
+  const nc = await connect({
+    servers: settings.url.split(','),
+    name: settings.name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    waitOnFirstConnect: true,
+    timeout: 5_000,
+    pingInterval: 10_000,
+    ignoreClusterUpdates: false,
+  });
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
+  const js = jetstream(nc, { timeout: 5_000 });
+  let restoring: Promise<void> | null = null;
+  const restore = (): Promise<void> => {
+    restoring ??= applyTopology(jsm, settings.topology, settings.replicas).finally(() => {
+      restoring = null;
+    });
+    return restoring;
+  };
+  await restore();
+  const listeners = new Set<() => void>();
+  const watchStatus = async () => {
+    for await (const status of nc.status()) {
+      if (status.type === 'disconnect' || status.type === 'reconnect')
+        log.warn({ status: status.type }, 'nats');
+      if (status.type === 'reconnect') for (const listener of listeners) listener();
+    }
+  };
+  void watchStatus();
+  const onReconnect = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  return { nc, js, jsm, restore, onReconnect, ping: () => nc.flush(), drain: () => nc.drain() };
+};

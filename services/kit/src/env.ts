@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** The environment is not what the service needs. The message names every faulty variable, never a value. */
+export class InvalidEnvironment extends Error {
+  override name = 'InvalidEnvironment';
+}
+
+/** Reads the environment through a schema. An empty variable counts as unset. */
+export const readEnv = <S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv): Readonly<z.infer<S>> => {
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = schema.safeParse(set);
+  if (result.success) return Object.freeze(result.data);
+  const faults = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new InvalidEnvironment(`the environment has faults:\n${faults.join('\n')}`);
+};
+
+/** `1` or `true` in any case is true, every other text is false. */
+export const flag = (fallback: boolean) =>
+  z
+    .string()
+    .transform((text) => /^(1|true)$/i.test(text))
+    .default(fallback);
+
+export const integer = (fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .default(fallback);
+
+export const port = (fallback: number) => integer(fallback, { min: 0, max: 65_535 });
+
+/** What every service reads. */
+export const commonEnv = {
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  BIND_HOST: z.string().default('0.0.0.0'),
+  ADMIN_PORT: port(9090),
+  EXIT_WITH_PARENT: flag(false),
+} as const;
+
+export const natsEnv = {
+  NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+  NATS_REPLICAS: integer(1, { min: 1, max: 5 }),
+} as const;
+
+export const mongoEnv = {
+  MONGODB_URL: z.string().default('mongodb://127.0.0.1:27017/?replicaSet=rs0'),
+  MONGODB_DB: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,63}$/)
+    .default('esl'),
+} as const;

@@ -1,0 +1,16 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The process's one metrics registry; the admin port serves it. Labels are bounded sets, never ids. */
+export const metrics = new Registry();
+collectDefaultMetrics({ register: metrics });
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Counter<L>({ name, help, labelNames: [...labelNames], registers: [metrics] });
+
+export const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Gauge<L>({ name, help, labelNames: [...labelNames], registers: [metrics] });
+
+export const seconds = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Histogram<L>({ name, help, labelNames: [...labelNames], buckets: SECONDS, registers: [metrics] });

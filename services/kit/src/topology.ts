@@ -1,0 +1,85 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { nanos } from '@nats-io/nats-core';
+
+export type StreamShape = {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly description: string;
+  readonly retention: 'facts' | 'work';
+  readonly maxAgeMs: number;
+  readonly duplicateWindowMs: number;
+  readonly onePerSubject?: boolean;
+};
+
+export type ConsumerShape = {
+  readonly stream: string;
+  readonly durable: string;
+  readonly filter: string;
+  readonly ackWaitMs: number;
+  readonly maxAckPending: number;
+};
+
+/** The streams and durable consumers a system needs, as data. */
+export type Topology = {
+  readonly streams: readonly StreamShape[];
+  readonly consumers: readonly ConsumerShape[];
+};
+
+const isNotFound = (error: unknown) => error instanceof JetStreamApiError && error.status === 404;
+
+const streamConfig = (stream: StreamShape, replicas: number) =>
+  ({
+    name: stream.name,
+    subjects: [...stream.subjects],
+    description: stream.description,
+    retention: stream.retention === 'work' ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    max_age: nanos(stream.maxAgeMs),
+    duplicate_window: nanos(stream.duplicateWindowMs),
+    allow_direct: true,
+    ...(stream.onePerSubject
+      ? { max_msgs_per_subject: 1, discard: DiscardPolicy.New, discard_new_per_subject: true }
+      : { discard: DiscardPolicy.Old }),
+  }) satisfies Partial<StreamConfig>;
+
+const consumerConfig = (consumer: ConsumerShape, replicas: number) =>
+  ({
+    durable_name: consumer.durable,
+    filter_subject: consumer.filter,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(consumer.ackWaitMs),
+    max_ack_pending: consumer.maxAckPending,
+    max_deliver: -1,
+    num_replicas: replicas,
+  }) satisfies Partial<ConsumerConfig>;
+
+/** Creates what is missing and updates what differs. Safe to repeat, and from many replicas at once. */
+export const applyTopology = async (
+  jsm: JetStreamManager,
+  topology: Topology,
+  replicas: number,
+): Promise<void> => {
+  for (const stream of topology.streams) {
+    const config = streamConfig(stream, replicas);
+    try {
+      await jsm.streams.info(stream.name);
+      await jsm.streams.update(stream.name, config);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await jsm.streams.add(config);
+    }
+  }
+  for (const consumer of topology.consumers) {
+    await jsm.consumers.add(consumer.stream, consumerConfig(consumer, replicas));
+  }
+};
