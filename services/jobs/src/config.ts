@@ -10,3 +10,5 @@ const environment = z.object({
 });
 
 export const loadConfig = (env: NodeJS.ProcessEnv) => readEnv(environment, env);
+
+export type Config = ReturnType<typeof loadConfig>;

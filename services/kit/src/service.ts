@@ -12,6 +12,8 @@ export type ServiceConfig = {
   readonly EXIT_WITH_PARENT: boolean;
 };
 
+export type Boot<C> = { readonly config: C; readonly log: Log };
+
 export type Running = {
   /** Each dependency's check; /readyz answers 200 only while all of them resolve. */
   readonly ready: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>>;
@@ -25,7 +27,7 @@ export type Running = {
 export const runService = async <C extends ServiceConfig>(
   name: string,
   loadConfig: (env: NodeJS.ProcessEnv) => C,
-  start: (boot: { config: C; log: Log }) => Promise<Running>,
+  start: (boot: Boot<C>) => Promise<Running>,
 ): Promise<void> => {
   let log: Log | undefined;
   let admin: AdminServer | undefined;
