@@ -35,10 +35,10 @@ export type World = AsyncDisposable & {
 export const openWorld = async (): Promise<World> => {
   const folder = await mkdtemp(join(tmpdir(), 'esl-world-'));
   const storeDir = join(folder, 'nats');
-  const binary = inject('natsBinary');
+  const found = inject('nats');
   const mongoUrl = inject('mongoUrl');
   const database = `test_${randomUUID().replaceAll('-', '')}`;
-  let nats = await startNatsServer({ binary, storeDir });
+  let nats = await startNatsServer(found, { storeDir });
   const port = Number(new URL(nats.url).port);
   const log = createLog('test', process.env.TEST_LOG_LEVEL ?? 'silent');
   const mongo = await connectMongo({ url: mongoUrl, database, appName: 'test' });
@@ -74,7 +74,7 @@ export const openWorld = async (): Promise<World> => {
       else await nats.stop();
       if (wipe) await rm(storeDir, { recursive: true, force: true });
       await meanwhile?.();
-      nats = await startNatsServer({ binary, storeDir, port });
+      nats = await startNatsServer(found, { storeDir, port });
     },
     run: async (starting) => {
       const running = await starting;

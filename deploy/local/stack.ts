@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findServers } from './find-servers.ts';
+import { tryLock } from './lock.ts';
+import { startMongod } from './mongod.ts';
+import { startNatsServer } from './nats-server.ts';
+import { freePorts, isPortFree } from './ports.ts';
+import { commandOf, endProcess } from './process-table.ts';
+import type { Server } from './server.ts';
+import { isReady, type Supervised, startService, supervise } from './supervise.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+export const SERVICES = ['config', 'jobs', 'actions', 'worker', 'gateway'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** The reverse of the way a lesson takes: what asks is stopped before what answers. */
+const STOP_ORDER: readonly ServiceName[] = ['gateway', 'worker', 'actions', 'jobs', 'config'];
+const READY_MS = 60_000;
+
+/** What `stack.json` holds, kept current. A server that is kept elsewhere has pid 0. */
+export type StackInfo = {
+  readonly gateway: { readonly url: string; readonly pid: number };
+  readonly services: Readonly<
+    Record<string, { readonly pid: number; readonly adminUrl: string; readonly grpc?: string }>
+  >;
+  readonly nats: { readonly url: string; readonly pid: number; readonly storeDir: string };
+  readonly mongo: { readonly url: string; readonly pid: number; readonly dbPath: string };
+};
+
+export type Stack = {
+  readonly info: () => StackInfo;
+  /** Stops everything in order, within 10 s. */
+  readonly stop: () => Promise<void>;
+};
+
+export type StackOptions = {
+  /** Folder of all state (ESL_HOME). */
+  readonly home: string;
+  /** The gateway's port; 0 takes a free one. */
+  readonly port: number;
+  readonly without?: readonly string[];
+  readonly replicas?: Readonly<Record<string, number>>;
+  /** Added to this process's environment for every service. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets every line of every process. */
+  readonly log?: (source: string, line: string) => void;
+  readonly command?: (service: ServiceName) => readonly string[];
+};
+
+/** The stack cannot start, for a reason that its user can mend. */
+export class CannotStart extends Error {
+  override name = 'CannotStart';
+}
+
+const serviceCommand = (service: ServiceName) => [
+  process.execPath,
+  join(root, 'services', service, 'src/main.ts'),
+];
+
+const linkSecret = async (home: string): Promise<string> => {
+  const file = join(home, 'secrets.json');
+  try {
+    return (JSON.parse(await readFile(file, 'utf8')) as { linkSecret: string }).linkSecret;
+  } catch {
+    const linkSecret = randomBytes(32).toString('hex');
+    await writeFile(file, JSON.stringify({ linkSecret }), { mode: 0o600 });
+    return linkSecret;
+  }
+};
+
+/** Ends the servers that an earlier stack left behind when it was killed. */
+const endLeftovers = async (file: string): Promise<void> => {
+  const left = await readFile(file, 'utf8').catch(() => null);
+  if (!left) return;
+  const { nats, mongo } = JSON.parse(left) as StackInfo;
+  for (const [pid, folder] of [
+    [nats.pid, nats.storeDir],
+    [mongo.pid, mongo.dbPath],
+  ] as const) {
+    if (pid > 0 && commandOf(pid)?.includes(folder)) await endProcess(pid, 3_000);
+  }
+  await rm(file, { force: true });
+};
+
+/** Starts nats-server, mongod and the services, and resolves when all are healthy. */
+export const startStack = async (options: StackOptions): Promise<Stack> => {
+  const { home, without = [], replicas = {}, log = () => {}, command = serviceCommand } = options;
+  await mkdir(join(home, 'lessons'), { recursive: true });
+  const lock = tryLock(join(home, 'stack.lock'));
+  if (!('release' in lock)) throw new CannotStart(`a stack runs in ${home} already (process ${lock.heldBy})`);
+  const stackFile = join(home, 'stack.json');
+  const running: { readonly name: string; readonly supervised: Supervised }[] = [];
+  const failed = new AbortController();
+  const stop = async (): Promise<void> => {
+    failed.abort(new Error('stopping'));
+    for (const name of STOP_ORDER) {
+      await Promise.all(
+        running.filter((one) => one.name === name).map(({ supervised }) => supervised.stop()),
+      );
+    }
+    await Promise.all(
+      running.filter(({ name }) => name === 'servers').map(({ supervised }) => supervised.stop()),
+    );
+    await rm(stackFile, { force: true });
+    lock.release();
+  };
+
+  try {
+    if (options.port !== 0 && !(await isPortFree(options.port))) {
+      throw new CannotStart(`port ${options.port} is taken; set PORT to a free one`);
+    }
+    await endLeftovers(stackFile);
+    const servers = await findServers();
+    const counts = SERVICES.filter((name) => !without.includes(name)).map(
+      (name) => [name, replicas[name] ?? 1] as const,
+    );
+    const instances = counts.flatMap(([service, count]) =>
+      Array.from({ length: count }, (_, index) => ({
+        service,
+        id: index === 0 ? service : `${service}-${index + 1}`,
+      })),
+    );
+    const [natsPort = 0, mongoPort = 0, gatewayPort = 0, ...ports] = await freePorts(
+      3 + 2 * instances.length,
+    );
+    const port = options.port || gatewayPort;
+    const gatewayUrl = `http://127.0.0.1:${port}`;
+    const storeDir = join(home, 'nats');
+    const dbPath = join(home, 'mongo');
+
+    const info: {
+      gateway: StackInfo['gateway'];
+      services: Record<string, StackInfo['services'][string]>;
+      nats: StackInfo['nats'];
+      mongo: StackInfo['mongo'];
+    } = {
+      gateway: { url: gatewayUrl, pid: 0 },
+      services: {},
+      nats: { url: '', pid: 0, storeDir },
+      mongo: { url: '', pid: 0, dbPath },
+    };
+    let writing = Promise.resolve();
+    const write = () => {
+      writing = writing.then(async () => {
+        await writeFile(`${stackFile}.new`, `${JSON.stringify(info, null, 2)}\n`);
+        await rename(`${stackFile}.new`, stackFile);
+      });
+      return writing;
+    };
+
+    const startServer = async (name: 'nats' | 'mongo', start: () => Promise<Server>) => {
+      const onStart = ({ url, pid }: Server) => {
+        if (name === 'nats') info.nats = { url, pid, storeDir };
+        else info.mongo = { url, pid, dbPath };
+        void write();
+      };
+      running.push({
+        name: 'servers',
+        supervised: await supervise(start, onStart, (line) => log(name, line)),
+      });
+    };
+    await Promise.all([
+      startServer('nats', () => startNatsServer(servers.nats, { storeDir, port: natsPort })),
+      startServer('mongo', () => startMongod(servers.mongo, { dbPath, port: mongoPort })),
+    ]);
+
+    const places = instances.map((instance, index) => ({
+      ...instance,
+      adminPort: ports[2 * index] ?? 0,
+      grpcPort: ports[2 * index + 1] ?? 0,
+    }));
+    const addressesOf = (service: ServiceName) =>
+      places
+        .filter((place) => place.service === service)
+        .map(({ grpcPort }) => `127.0.0.1:${grpcPort}`)
+        .join(',') || '127.0.0.1:1';
+    const common: NodeJS.ProcessEnv = {
+      NODE_ENV: 'development',
+      ESL_PIPELINE_CONFIG_DIR: join(root, 'configs'),
+      LESSONS_DIR: join(home, 'lessons'),
+      BLOB_DIR: join(home, 'blobs'),
+      ...process.env,
+      ...options.env,
+      BIND_HOST: '127.0.0.1',
+      EXIT_WITH_PARENT: '1',
+      NATS_URL: info.nats.url,
+      MONGODB_URL: info.mongo.url,
+      MONGODB_DB: 'esl',
+      JOBS_ADDR: addressesOf('jobs'),
+      ACTIONS_ADDR: addressesOf('actions'),
+      CONFIG_ADDR: addressesOf('config'),
+      LESSONS_ADDR: addressesOf('worker'),
+    };
+    const gatewayEnv = { PUBLIC_URL: gatewayUrl, LINK_SECRET: await linkSecret(home) };
+    const environmentOf = ({
+      service,
+      id,
+      adminPort,
+      grpcPort,
+    }: (typeof places)[number]): NodeJS.ProcessEnv => ({
+      ...common,
+      ADMIN_PORT: String(adminPort),
+      GRPC_PORT: String(grpcPort),
+      ...(service === 'worker' && { WORKER_ID: `${id}-${randomBytes(4).toString('hex')}` }),
+      ...(service === 'gateway' && { ...gatewayEnv, PORT: String(port) }),
+    });
+
+    const startInstance = async (place: (typeof places)[number]) => {
+      const { service, id, adminPort, grpcPort } = place;
+      const adminUrl = `http://127.0.0.1:${adminPort}`;
+      const onStart = ({ pid }: Server) => {
+        info.services[id] = {
+          pid,
+          adminUrl,
+          ...(service !== 'gateway' && { grpc: `127.0.0.1:${grpcPort}` }),
+        };
+        if (id === 'gateway') info.gateway = { url: gatewayUrl, pid };
+        void write();
+      };
+      const start = async () => startService(command(service), environmentOf(place), (line) => log(id, line));
+      running.push({ name: service, supervised: await supervise(start, onStart, (line) => log(id, line)) });
+      await isReady(adminUrl, READY_MS, failed.signal).catch((error: unknown) => {
+        throw new CannotStart(`${id} did not become ready: ${(error as Error).message}`);
+      });
+    };
+    await Promise.all(places.map(startInstance));
+    await write();
+    return { info: () => structuredClone(info), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Server } from './server.ts';
+
+const FIRST_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 5_000;
+/** A process that lived this long starts over with the first backoff. */
+const HEALTHY_MS = 30_000;
+
+/** Something that is started again when it ends, until it is stopped. */
+export type Supervised = { readonly stop: () => Promise<void> };
+
+/** Starts `start` again with backoff whenever what it started has ended. The first start must succeed. */
+export const supervise = async (
+  start: () => Promise<Server>,
+  onStart: (server: Server) => void,
+  say: (line: string) => void,
+): Promise<Supervised> => {
+  let current = await start();
+  let isStopping = false;
+  onStart(current);
+  const watch = async () => {
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!isStopping) {
+      const began = Date.now();
+      await current.exited;
+      if (isStopping) return;
+      if (Date.now() - began > HEALTHY_MS) backoffMs = FIRST_BACKOFF_MS;
+      say(`ended, starting it again in ${backoffMs} ms`);
+      await delay(backoffMs);
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      if (isStopping) return;
+      try {
+        current = await start();
+        onStart(current);
+      } catch (error) {
+        say(`could not start: ${(error as Error).message}`);
+      }
+    }
+  };
+  const watching = watch();
+  return {
+    stop: async () => {
+      isStopping = true;
+      await current.stop();
+      await Promise.race([watching, delay(MAX_BACKOFF_MS, null, { ref: false })]);
+    },
+  };
+};
+
+const STOP_MS = 8_500;
+
+/** One service process in a group of its own; it ends by itself when we are gone, because its input ends. */
+export const startService = (
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  onLine: (line: string) => void,
+): Server => {
+  const [program = '', ...args] = command;
+  const child: ChildProcess = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  child.stdin?.on('error', () => {});
+  for (const stream of [child.stdout, child.stderr])
+    if (stream) createInterface({ input: stream }).on('line', onLine);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const kill = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    url: '',
+    pid: child.pid ?? 0,
+    exited,
+    kill,
+    stop: async () => {
+      child.kill('SIGTERM');
+      const late = await Promise.race([exited.then(() => false), delay(STOP_MS, true, { ref: false })]);
+      if (late) await kill('SIGKILL');
+    },
+  };
+};
+
+/** Resolves when the service says that it is ready. */
+export const isReady = async (adminUrl: string, withinMs: number, signal: AbortSignal): Promise<void> => {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const response = await fetch(`${adminUrl}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => null,
+    );
+    if (response?.ok) return;
+    if (Date.now() > deadline)
+      throw new Error(`${adminUrl}/readyz is not ok: ${(await response?.text()) ?? 'no answer'}`);
+    await delay(100);
+  }
+};
