@@ -67,7 +67,7 @@ const results: boolean[] = [];
 const [servers, ...others] = Object.entries(CHECKS);
 if (servers) results.push(await check(servers));
 for (const pair of others) results.push(await check(pair));
-const specs = results[0] ? await runSpecs(process.argv.slice(3)) : { passed: 0, failed: 0 };
+const specs = results[0] ? await runSpecs(process.argv.slice(2)) : { passed: 0, failed: 0 };
 const passed = results.filter(Boolean).length + specs.passed;
 const failed = results.filter((ok) => !ok).length + specs.failed;
 console.log(`${passed} passed, ${failed} failed`);

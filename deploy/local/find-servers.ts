@@ -222,6 +222,7 @@ const find = async (kind: Kind, environment: Environment): Promise<Found> => {
         timeout: CONNECT_MS,
         env: environment as NodeJS.ProcessEnv,
       });
+      await run('docker', ['pull', '--quiet', kind.image], { timeout: DOWNLOAD_MS });
       return { container: kind.image };
     }));
   if (direct) return direct;

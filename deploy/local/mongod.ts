@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { MongoClient, MongoServerError } from 'mongodb';
+import { type Db, MongoClient, MongoServerError } from 'mongodb';
 import type { Found } from './find-servers.ts';
 import { freePort } from './ports.ts';
 import { keptElsewhere, type Server, startProgram } from './server.ts';
@@ -7,6 +7,15 @@ import { keptElsewhere, type Server, startProgram } from './server.ts';
 const REPLICA_SET = 'rs0';
 /** MongoDB's AlreadyInitialized. */
 const ALREADY_INITIALIZED = 23;
+
+/** Data made under another port name that address as their only member: it is told the new one. */
+const keepAddress = async (admin: Db, address: string): Promise<void> => {
+  const { config } = await admin.command({ replSetGetConfig: 1 });
+  const [member] = config.members;
+  if (member.host === address) return;
+  const moved = { ...config, version: config.version + 1, members: [{ ...member, host: address }] };
+  await admin.command({ replSetReconfig: moved, force: true });
+};
 
 /** Makes the one member primary; safe to repeat. Throws until it is. */
 const becomePrimary = async (port: number): Promise<void> => {
@@ -20,6 +29,7 @@ const becomePrimary = async (port: number): Promise<void> => {
       await admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host: address }] } });
     } catch (error) {
       if (!(error instanceof MongoServerError) || error.code !== ALREADY_INITIALIZED) throw error;
+      await keepAddress(admin, address);
     }
     const { isWritablePrimary } = await admin.command({ hello: 1 });
     if (!isWritablePrimary) throw new Error('not primary yet');

@@ -4,7 +4,7 @@ import type { Found } from './find-servers.ts';
 import { freePort } from './ports.ts';
 import { keptElsewhere, type Server, startProgram } from './server.ts';
 
-/** Resolves when a NATS server greets with its INFO line. */
+/** Resolves when a NATS server greets with its INFO line, and has JetStream. */
 const greets = (port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 });
@@ -14,7 +14,8 @@ const greets = (port: number): Promise<void> =>
     };
     socket.once('data', (data) => {
       socket.destroy();
-      if (data.toString('latin1').startsWith('INFO')) resolve();
+      const text = data.toString('latin1');
+      if (text.startsWith('INFO') && text.includes('"jetstream":true')) resolve();
       else fail();
     });
     socket.once('error', fail);

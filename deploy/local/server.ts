@@ -7,7 +7,8 @@ export type Server = {
   readonly url: string;
   readonly pid: number;
   readonly exited: Promise<void>;
-  readonly stop: () => Promise<void>;
+  /** SIGTERM, and SIGKILL when it is still there after `withinMs`. */
+  readonly stop: (withinMs?: number) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
 };
 
@@ -44,9 +45,9 @@ export const startProgram = async (
     child.kill(signal);
     await exited;
   };
-  const stop = async () => {
+  const stop = async (withinMs = STOP_MS) => {
     child.kill('SIGTERM');
-    const late = await Promise.race([exited.then(() => false), delay(STOP_MS, true, { ref: false })]);
+    const late = await Promise.race([exited.then(() => false), delay(withinMs, true, { ref: false })]);
     if (late) await kill('SIGKILL');
   };
   const deadline = Date.now() + READY_MS;

@@ -19,6 +19,9 @@ export type ServiceName = (typeof SERVICES)[number];
 /** The reverse of the way a lesson takes: what asks is stopped before what answers. */
 const STOP_ORDER: readonly ServiceName[] = ['gateway', 'worker', 'actions', 'jobs', 'config'];
 const READY_MS = 60_000;
+/** Together under the 10 s that a stop may take; the worker alone may use 6 s to finish its steps. */
+const SERVICES_STOP_MS = 8_000;
+const SERVERS_STOP_MS = 1_500;
 
 /** What `stack.json` holds, kept current. A server that is kept elsewhere has pid 0. */
 export type StackInfo = {
@@ -47,6 +50,8 @@ export type StackOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Gets every line of every process. */
   readonly log?: (source: string, line: string) => void;
+  /** Gives up starting, and stops what runs already, when it fires. */
+  readonly signal?: AbortSignal;
   readonly command?: (service: ServiceName) => readonly string[];
 };
 
@@ -64,7 +69,8 @@ const linkSecret = async (home: string): Promise<string> => {
   const file = join(home, 'secrets.json');
   try {
     return (JSON.parse(await readFile(file, 'utf8')) as { linkSecret: string }).linkSecret;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new CannotStart(`${file} cannot be read`);
     const linkSecret = randomBytes(32).toString('hex');
     await writeFile(file, JSON.stringify({ linkSecret }), { mode: 0o600 });
     return linkSecret;
@@ -94,16 +100,20 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const stackFile = join(home, 'stack.json');
   const running: { readonly name: string; readonly supervised: Supervised }[] = [];
   const failed = new AbortController();
+  const giveUp = () => failed.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', giveUp, { once: true });
   const stop = async (): Promise<void> => {
+    options.signal?.removeEventListener('abort', giveUp);
     failed.abort(new Error('stopping'));
+    const deadline = Date.now() + SERVICES_STOP_MS;
     for (const name of STOP_ORDER) {
+      const left = Math.max(deadline - Date.now(), 0);
       await Promise.all(
-        running.filter((one) => one.name === name).map(({ supervised }) => supervised.stop()),
+        running.filter((one) => one.name === name).map(({ supervised }) => supervised.stop(left)),
       );
     }
-    await Promise.all(
-      running.filter(({ name }) => name === 'servers').map(({ supervised }) => supervised.stop()),
-    );
+    const servers = running.filter(({ name }) => name === 'servers');
+    await Promise.all(servers.map(({ supervised }) => supervised.stop(SERVERS_STOP_MS)));
     await rm(stackFile, { force: true });
     lock.release();
   };
@@ -220,11 +230,29 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
         if (id === 'gateway') info.gateway = { url: gatewayUrl, pid };
         void write();
       };
-      const start = async () => startService(command(service), environmentOf(place), (line) => log(id, line));
-      running.push({ name: service, supervised: await supervise(start, onStart, (line) => log(id, line)) });
-      await isReady(adminUrl, READY_MS, failed.signal).catch((error: unknown) => {
-        throw new CannotStart(`${id} did not become ready: ${(error as Error).message}`);
-      });
+      const lastLines: string[] = [];
+      const onLine = (line: string) => {
+        lastLines.push(line);
+        if (lastLines.length > 20) lastLines.shift();
+        log(id, line);
+      };
+      const firstEnd = Promise.withResolvers<never>();
+      firstEnd.promise.catch(() => {});
+      const start = async () => {
+        const server = startService(command(service), environmentOf(place), onLine);
+        void server.exited.then(() => firstEnd.reject(new Error('it ended')));
+        return server;
+      };
+      // A service that was left out on purpose may be what another one's readiness asks for.
+      const probe = `${adminUrl}/${without.length > 0 ? 'livez' : 'readyz'}`;
+      running.push({ name: service, supervised: await supervise(start, onStart, onLine) });
+      await Promise.race([isReady(probe, READY_MS, failed.signal), firstEnd.promise]).catch(
+        (error: unknown) => {
+          throw new CannotStart(
+            `${id} did not become ready: ${(error as Error).message}\n${lastLines.join('\n')}`,
+          );
+        },
+      );
     };
     await Promise.all(places.map(startInstance));
     await write();

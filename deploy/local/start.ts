@@ -18,7 +18,7 @@ const fail = (message: string): never => {
 };
 
 const { values } = parseArgs({
-  args: process.argv.slice(3),
+  args: process.argv.slice(2),
   options: { without: { type: 'string', multiple: true }, replicas: { type: 'string', multiple: true } },
 });
 const without = values.without ?? [];
@@ -46,17 +46,21 @@ const log = (source: string, line: string) => {
 };
 
 const asked = Promise.withResolvers<void>();
+// One Ctrl-C may arrive several times: npm hands on what the terminal sends to everyone.
 process.on('SIGINT', () => asked.resolve());
 process.on('SIGTERM', () => asked.resolve());
 void launcherGone().then(asked.resolve);
 
-const starting = startStack({ home: process.env.ESL_HOME ?? '.esl', port, without, replicas, log });
+const stopping = new AbortController();
+void asked.promise.then(() => stopping.abort(new Error('asked to stop')));
 try {
-  const stack = await starting;
+  const home = process.env.ESL_HOME ?? '.esl';
+  const stack = await startStack({ home, port, without, replicas, log, signal: stopping.signal });
   console.log(`ready: ${stack.info().gateway.url}`);
   await asked.promise;
   await stack.stop();
   process.exit(0);
 } catch (error) {
+  if (stopping.signal.aborted) process.exit(0);
   fail(error instanceof CannotStart ? error.message : String((error as Error).stack));
 }

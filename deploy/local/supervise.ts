@@ -9,7 +9,7 @@ const MAX_BACKOFF_MS = 5_000;
 const HEALTHY_MS = 30_000;
 
 /** Something that is started again when it ends, until it is stopped. */
-export type Supervised = { readonly stop: () => Promise<void> };
+export type Supervised = { readonly stop: (withinMs?: number) => Promise<void> };
 
 /** Starts `start` again with backoff whenever what it started has ended. The first start must succeed. */
 export const supervise = async (
@@ -17,39 +17,39 @@ export const supervise = async (
   onStart: (server: Server) => void,
   say: (line: string) => void,
 ): Promise<Supervised> => {
+  const stopping = new AbortController();
   let current = await start();
-  let isStopping = false;
   onStart(current);
   const watch = async () => {
     let backoffMs = FIRST_BACKOFF_MS;
-    while (!isStopping) {
+    while (!stopping.signal.aborted) {
       const began = Date.now();
       await current.exited;
-      if (isStopping) return;
       if (Date.now() - began > HEALTHY_MS) backoffMs = FIRST_BACKOFF_MS;
-      say(`ended, starting it again in ${backoffMs} ms`);
-      await delay(backoffMs);
+      if (!stopping.signal.aborted) say(`ended, starting it again in ${backoffMs} ms`);
+      await delay(backoffMs, null, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return;
       backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-      if (isStopping) return;
       try {
         current = await start();
         onStart(current);
       } catch (error) {
         say(`could not start: ${(error as Error).message}`);
       }
+      if (stopping.signal.aborted) await current.stop(0);
     }
   };
   const watching = watch();
   return {
-    stop: async () => {
-      isStopping = true;
-      await current.stop();
-      await Promise.race([watching, delay(MAX_BACKOFF_MS, null, { ref: false })]);
+    stop: async (withinMs) => {
+      stopping.abort();
+      await current.stop(withinMs);
+      await watching;
     },
   };
 };
 
-const STOP_MS = 8_500;
+const STOP_MS = 8_000;
 
 /** One service process in a group of its own; it ends by itself when we are gone, because its input ends. */
 export const startService = (
@@ -75,25 +75,23 @@ export const startService = (
     pid: child.pid ?? 0,
     exited,
     kill,
-    stop: async () => {
+    stop: async (withinMs = STOP_MS) => {
       child.kill('SIGTERM');
-      const late = await Promise.race([exited.then(() => false), delay(STOP_MS, true, { ref: false })]);
+      const late = await Promise.race([exited.then(() => false), delay(withinMs, true, { ref: false })]);
       if (late) await kill('SIGKILL');
     },
   };
 };
 
-/** Resolves when the service says that it is ready. */
-export const isReady = async (adminUrl: string, withinMs: number, signal: AbortSignal): Promise<void> => {
+/** Resolves when the service's probe, /readyz or /livez, is ok. */
+export const isReady = async (probe: string, withinMs: number, signal: AbortSignal): Promise<void> => {
   const deadline = Date.now() + withinMs;
   for (;;) {
     signal.throwIfAborted();
-    const response = await fetch(`${adminUrl}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(
-      () => null,
-    );
+    const response = await fetch(probe, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
     if (response?.ok) return;
     if (Date.now() > deadline)
-      throw new Error(`${adminUrl}/readyz is not ok: ${(await response?.text()) ?? 'no answer'}`);
+      throw new Error(`${probe} is not ok: ${(await response?.text()) ?? 'no answer'}`);
     await delay(100);
   }
 };

@@ -1,0 +1,24 @@
+import { benchEvents } from './events.ts';
+import { type Figure, table } from './measure.ts';
+import { benchMemory } from './memory.ts';
+import { benchNarration } from './narration.ts';
+import { benchOverhead } from './overhead.ts';
+import { benchSubmit } from './submit.ts';
+
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  submit: benchSubmit,
+  overhead: benchOverhead,
+  events: benchEvents,
+  narration: benchNarration,
+  memory: benchMemory,
+};
+
+const wanted = process.argv.slice(2).filter((name) => name in BENCHES);
+const figures: Figure[] = [];
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.error(`measuring ${name} …`);
+  figures.push(...(await bench()));
+}
+console.log(table(figures));
+process.exit(figures.every(({ met }) => met) ? 0 : 1);
