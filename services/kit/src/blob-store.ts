@@ -4,16 +4,19 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
-export type BlobInfo = { readonly bytes: number; readonly contentType: string };
+export type BlobInfo = {
+  readonly bytes: number;
+  readonly contentType: string;
+  /** A strong entity tag (RFC 9110 §8.8.3): another one whenever the object was written again. */
+  readonly etag?: string;
+};
+
+/** `mayBeLost` spares the wait for the disk: for what can be made again after a power cut. */
+export type BlobOptions = { readonly contentType: string; readonly mayBeLost?: boolean };
 
 /** Bytes by key. A key is a relative path of plain segments; an object is written whole or not at all. */
 export type BlobStore = {
-  readonly put: (
-    key: string,
-    body: Uint8Array,
-    info: { contentType: string },
-    signal: AbortSignal,
-  ) => Promise<void>;
+  readonly put: (key: string, body: Uint8Array, options: BlobOptions, signal: AbortSignal) => Promise<void>;
   /** Null when there is no such object. */
   readonly get: (key: string, signal: AbortSignal) => Promise<Uint8Array | null>;
   readonly head: (key: string, signal: AbortSignal) => Promise<BlobInfo | null>;
@@ -51,7 +54,7 @@ export const filesystemBlobStore = (root: string): BlobStore => {
     return join(root, key);
   };
   return {
-    put: async (key, body, _info, signal) => {
+    put: async (key, body, { mayBeLost = false }, signal) => {
       const path = pathOf(key);
       const temporary = `${path}.${randomUUID()}.tmp`;
       try {
@@ -59,7 +62,7 @@ export const filesystemBlobStore = (root: string): BlobStore => {
         const file = await open(temporary, 'wx');
         try {
           await file.writeFile(body, { signal });
-          await file.sync();
+          if (!mayBeLost) await file.sync();
         } finally {
           await file.close();
         }
@@ -80,7 +83,9 @@ export const filesystemBlobStore = (root: string): BlobStore => {
     head: async (key) => {
       try {
         const found = await stat(pathOf(key));
-        return found.isFile() ? { bytes: found.size, contentType: contentTypeOf(key) } : null;
+        if (!found.isFile()) return null;
+        const etag = `"${found.size.toString(36)}-${Math.round(found.mtimeMs * 1_000).toString(36)}"`;
+        return { bytes: found.size, contentType: contentTypeOf(key), etag };
       } catch (error) {
         if (isMissing(error)) return null;
         throw error;

@@ -17,6 +17,12 @@ export const ack: Verdict = { kind: 'ack' };
 export const retry = (afterMs: number): Verdict => ({ kind: 'retry', afterMs });
 export const giveUp = (reason: string): Verdict => ({ kind: 'give_up', reason });
 
+/** A delivered message, as far as handling and settling it goes. */
+export type Received = Pick<
+  JsMsg,
+  'subject' | 'data' | 'headers' | 'seq' | 'timestampNanos' | 'ack' | 'nak' | 'term' | 'working'
+> & { readonly info: { readonly stream: string; readonly deliveryCount: number } };
+
 export type Delivery = {
   readonly subject: string;
   /** 1 for the first time. */
@@ -59,7 +65,7 @@ const handled = counter('esl_messages_handled_total', 'Delivered messages by ver
 ]);
 
 /** Copies a message to DEAD, with where it came from and why; the copy's id makes a repeat harmless. */
-const bury = async (bus: Bus, msg: JsMsg, durable: string, reason: string): Promise<void> => {
+const bury = async (bus: Bus, msg: Received, durable: string, reason: string): Promise<void> => {
   const described = headers();
   for (const key of msg.headers?.keys() ?? []) {
     if (!key.startsWith('Nats-'))
@@ -75,7 +81,7 @@ const bury = async (bus: Bus, msg: JsMsg, durable: string, reason: string): Prom
   msg.term(reason);
 };
 
-const settle = async (bus: Bus, msg: JsMsg, durable: string, verdict: Verdict): Promise<void> => {
+const settle = async (bus: Bus, msg: Received, durable: string, verdict: Verdict): Promise<void> => {
   handled.inc({ consumer: durable, verdict: verdict.kind });
   if (verdict.kind === 'ack') msg.ack();
   else if (verdict.kind === 'retry') msg.nak(verdict.afterMs);
@@ -85,7 +91,7 @@ const settle = async (bus: Bus, msg: JsMsg, durable: string, verdict: Verdict): 
 /** Handles one message to its verdict. Never rejects: a fault is logged and the message tried again. */
 export const deliver = async (
   bus: Bus,
-  msg: JsMsg,
+  msg: Received,
   { durable, handlers, log }: { durable: string; handlers: Handlers; log: Log },
 ): Promise<void> => {
   const name = msg.headers?.get(SCHEMA_HEADER) ?? '';

@@ -1,0 +1,75 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type ServedService, serve } from '@esl/kit/grpc-server';
+import { accept } from '@esl/kit/outcome';
+import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { status } from '@grpc/grpc-js';
+import type { Snapshot } from '../app/live-catalog.ts';
+import type { VoiceMap } from '../domain/catalog.ts';
+import type { NotionSettings } from '../domain/notion-databases.ts';
+import { resolveSettings, type SettingsRefusal } from '../domain/resolve-settings.ts';
+
+const STATUSES = {
+  unknown_preset: status.INVALID_ARGUMENT,
+  unknown_notion_database: status.INVALID_ARGUMENT,
+} as const satisfies Record<SettingsRefusal, status>;
+
+/** Leaves out what is null: protobuf has no null, and an unset field is the same thing. */
+const said = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+
+const voiceMapToWire = ({ auto, defaultVoice, speakers }: VoiceMap) => ({
+  auto: auto ?? true,
+  speakers: Object.fromEntries(speakers),
+  ...(defaultVoice !== null && { defaultVoice }),
+});
+
+export const configGrpc = (current: () => Snapshot, notion: NotionSettings): ServedService =>
+  serve(
+    ConfigService,
+    {
+      getJobOptions: async () => {
+        const { options, version, stale, loadedAt } = current();
+        return accept({
+          presets: [...options.presets],
+          voiceAccents: [...options.voiceAccents],
+          voices: options.voices.map(said),
+          notionDatabases: [...options.notionDatabases],
+          uploadOptions: [...options.uploadOptions],
+          modes: [...options.modes],
+          version,
+          stale,
+          loadedAt: timestampFromDate(loadedAt),
+        });
+      },
+      listVoices: async ({ knownVersion }) => {
+        const { catalog, version } = current();
+        if (knownVersion === version) return accept({ version });
+        return accept({
+          version,
+          voices: catalog.voices.map((voice) => ({ ...said(voice), labels: { ...voice.labels } })),
+          voiceMap: voiceMapToWire(catalog.voiceMap),
+        });
+      },
+      resolveSettings: async ({ student, preset, voiceAccent, notionDatabase }) => {
+        const { catalog, version } = current();
+        const outcome = resolveSettings(catalog, notion, {
+          student,
+          preset: preset ?? null,
+          voiceAccent: voiceAccent ?? null,
+          notionDatabase: notionDatabase ?? null,
+        });
+        if (!outcome.ok) return outcome;
+        const settings = outcome.value;
+        return accept({
+          ...said({ voiceAccent: settings.voiceAccent, notionDatabase: settings.notionDatabase }),
+          ...(settings.preset && { preset: said(settings.preset) }),
+          voiceMap: voiceMapToWire(settings.voiceMap),
+          profile: settings.profile,
+          version,
+        });
+      },
+    },
+    STATUSES,
+  );

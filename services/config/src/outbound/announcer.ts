@@ -1,0 +1,45 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type Bus, connectBus } from '@esl/kit/bus';
+import type { Log } from '@esl/kit/log';
+import { announce } from '@esl/kit/publish';
+import { CHANNELS } from '@esl-pipeline/contracts/bus';
+import type { LiveCatalog } from '../app/live-catalog.ts';
+
+/**
+ * Says `config.changed` for every new version, and for the one in force whenever the connection is made: whoever
+ * missed a change hears of it then. A lost announcement costs only latency, so nothing waits for NATS.
+ */
+export const announceChanges = (
+  catalog: Pick<LiveCatalog, 'current' | 'onChange'>,
+  url: string,
+  { now, log }: { now: () => Date; log: Log },
+): { readonly stop: () => Promise<void> } => {
+  let bus: Bus | null = null;
+  let stopped = false;
+  const say = () => {
+    if (!bus || stopped) return;
+    const message = { version: catalog.current().version, occurredAt: timestampFromDate(now()) };
+    try {
+      announce(bus, CHANNELS.configChanged, '', message);
+    } catch (error) {
+      log.warn({ err: error }, 'config.changed was not announced');
+    }
+  };
+  catalog.onChange(say);
+  const settings = { url, name: 'config', replicas: 1, topology: { streams: [], consumers: [] } };
+  connectBus(settings, log).then(
+    (connected) => {
+      bus = connected;
+      if (stopped) return void connected.drain();
+      connected.onReconnect(say);
+      say();
+    },
+    (error: unknown) => log.error({ err: error }, 'no connection to NATS: changes are not announced'),
+  );
+  return {
+    stop: async () => {
+      stopped = true;
+      await bus?.drain();
+    },
+  };
+};

@@ -1,0 +1,87 @@
+import { type CatalogFile, type CatalogSource, MAX_FILE_BYTES } from '../app/needs.ts';
+
+/** How long one file may take, in ms. */
+const TIMEOUT_MS = 10_000;
+
+export type RemoteSettings = {
+  /** Base address; the paths are appended to it. */
+  readonly endpoint: string;
+  readonly token: string | null;
+  readonly paths: Readonly<Record<'presets' | 'voiceMap' | 'students', string>>;
+  readonly timeoutMs?: number;
+};
+
+type Kept = { readonly etag: string; readonly text: string };
+
+/** Why a file could not be fetched, for people: no address, no token. */
+class FetchFault extends Error {
+  override name = 'FetchFault';
+}
+
+const readBounded = async (response: Response): Promise<string> => {
+  const tooLarge = new FetchFault(`is larger than ${MAX_FILE_BYTES} bytes`);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_FILE_BYTES) throw tooLarge;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+const explain = (error: unknown, timeoutMs: number): string => {
+  if (error instanceof FetchFault) return error.message;
+  if (error instanceof Error && error.name === 'TimeoutError') return `took longer than ${timeoutMs} ms`;
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return `could not be fetched${code ? ` (${code})` : ''}`;
+};
+
+/** Presets, voices.yml and students over HTTP. What has not changed (ETag) is not sent again. */
+export const remoteSource = ({
+  endpoint,
+  token,
+  paths,
+  timeoutMs = TIMEOUT_MS,
+}: RemoteSettings): CatalogSource => {
+  const kept = new Map<string, Kept>();
+
+  const fetchText = async (url: string, signal: AbortSignal): Promise<string> => {
+    const known = kept.get(url);
+    const response = await fetch(url, {
+      signal,
+      headers: {
+        accept: 'application/json, application/yaml, text/plain',
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(known && { 'if-none-match': known.etag }),
+      },
+    });
+    if (response.status === 304 && known) return known.text;
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new FetchFault(`was answered with HTTP ${response.status}`);
+    }
+    const text = await readBounded(response);
+    const etag = response.headers.get('etag');
+    if (etag) kept.set(url, { etag, text });
+    else kept.delete(url);
+    return text;
+  };
+
+  const readOne = async (kind: keyof RemoteSettings['paths'], signal: AbortSignal): Promise<CatalogFile> => {
+    const name = paths[kind].replace(/^\/+/, '');
+    try {
+      const url = `${endpoint.replace(/\/+$/, '')}/${name}`;
+      const text = await fetchText(url, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      return { kind, name, text };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { kind, name, fault: explain(error, timeoutMs) };
+    }
+  };
+
+  return {
+    read: (signal) =>
+      Promise.all((['presets', 'voiceMap', 'students'] as const).map((kind) => readOne(kind, signal))),
+  };
+};

@@ -1,0 +1,95 @@
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
+import type { Job, JobEvent, JobEventType, JobState } from '@esl-pipeline/contracts';
+import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import type { Links } from './links.ts';
+
+const STATE: Readonly<Record<number, JobState>> = {
+  [pb.JobState.QUEUED]: 'queued',
+  [pb.JobState.RUNNING]: 'running',
+  [pb.JobState.SUCCEEDED]: 'succeeded',
+  [pb.JobState.FAILED]: 'failed',
+  [pb.JobState.CANCELLED]: 'cancelled',
+};
+
+const STEP_STATE: Readonly<Record<number, Job['steps'][number]['state']>> = {
+  [pb.StepState.PENDING]: 'pending',
+  [pb.StepState.RUNNING]: 'running',
+  [pb.StepState.SUCCEEDED]: 'succeeded',
+  [pb.StepState.SKIPPED]: 'skipped',
+  [pb.StepState.FAILED]: 'failed',
+  [pb.StepState.CANCELLED]: 'cancelled',
+};
+
+const time = (at: Timestamp): string => timestampDate(at).toISOString();
+const timeOrNull = (at: Timestamp | undefined): string | null => (at ? time(at) : null);
+
+/** Protobuf leaves out what is not set; clients get null. Jobs always sends what is required here. */
+const required = <T>(value: T | undefined, what: string): T => {
+  if (value === undefined) throw new Error(`a job without ${what}`);
+  return value;
+};
+
+/** A job as clients see it. */
+export const jobDto = (job: pb.Job, links: Links): Job => {
+  const spec = required(job.spec, 'spec');
+  const updatedAt = required(job.updatedAt, 'updatedAt');
+  const updatedAtMs = timestampDate(updatedAt).getTime();
+  const artifact = (kind: pb.ArtifactKind) => job.artifacts.find((each) => each.kind === kind);
+  const linkTo = (made: pb.Artifact | undefined): string | null =>
+    made?.url ?? (made?.key ? links.file(made.key, updatedAtMs) : null);
+  const page = linkTo(artifact(pb.ArtifactKind.PAGE));
+  const audio = linkTo(artifact(pb.ArtifactKind.AUDIO));
+  const manifest = artifact(pb.ArtifactKind.MANIFEST);
+  return {
+    jobId: job.id,
+    md: spec.md,
+    preset: spec.preset ?? null,
+    withTts: spec.withTts,
+    voiceId: spec.voiceId ?? null,
+    upload: (spec.upload as Job['upload'] | undefined) ?? null,
+    voiceAccent: spec.voiceAccent ?? null,
+    forceTts: spec.forceTts ?? null,
+    notionDatabase: spec.notionDatabase ?? null,
+    mode: (spec.mode as Job['mode'] | undefined) ?? null,
+    notionUrl: page,
+    state: required(STATE[job.state], 'state'),
+    createdAt: time(required(job.createdAt, 'createdAt')),
+    updatedAt: time(updatedAt),
+    startedAt: timeOrNull(job.startedAt),
+    finishedAt: timeOrNull(job.finishedAt),
+    error: job.failure?.message ?? null,
+    manifestPath: manifest?.key ?? manifest?.url ?? null,
+    parentJobId: job.parentJobId ?? null,
+    attempt: job.attempt,
+    errorCode: job.failure?.code ?? null,
+    cancelReason: job.cancelReason ?? null,
+    retryAt: timeOrNull(job.retryAt),
+    pageUrl: page,
+    audioUrl: audio,
+    progress: job.progress
+      ? { step: job.progress.step, done: job.progress.done, total: job.progress.total }
+      : null,
+    steps: job.steps.map((step) => ({
+      name: step.name,
+      state: STEP_STATE[step.state] ?? 'pending',
+      startedAt: timeOrNull(step.startedAt),
+      finishedAt: timeOrNull(step.finishedAt),
+      detail: step.detail ?? null,
+    })),
+    warnings: job.warnings.map(({ code, message }) => ({ code, message })),
+    findings: job.findings.map(({ code, severity, message, line, path }) => ({
+      code,
+      severity: severity === pb.FindingSeverity.WARNING ? 'warning' : 'error',
+      message,
+      line,
+      path: path ?? null,
+    })),
+    links: { self: links.job(job.id), page, audio, manifest: linkTo(manifest) },
+  };
+};
+
+/** The data of a job event: the job, and the few fields that the first client reads. */
+export const jobEventDto = (type: JobEventType, job: Job): JobEvent => {
+  const { jobId, state, manifestPath, error, finishedAt, mode, md, notionUrl } = job;
+  return { type, jobId, state, payload: { manifestPath, error, finishedAt, mode, md, notionUrl }, ...job };
+};

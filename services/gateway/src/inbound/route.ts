@@ -1,0 +1,48 @@
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import type { Principal } from './principal.ts';
+import type { ErrorCode } from './problem.ts';
+
+export type Call = {
+  readonly principal: Principal;
+  readonly request: Request;
+  readonly response: Response;
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal;
+};
+
+/** A JSON answer. It is not to be stored by anyone unless its headers say otherwise. */
+export type Reply = {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Null: the handler has answered by itself. Errors are thrown. */
+export type Handler = (call: Call) => Promise<Reply | null>;
+
+/** A good answer, as documented. Without a schema it is no JSON. */
+export type Answer = {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  readonly contentType?: string;
+};
+
+/** One operation: Express routes, 405 answers and the OpenAPI document are all made from these. */
+export type Route = {
+  readonly method: 'get' | 'post';
+  /** In Express's notation: `:name` is one segment, `*name` the rest. */
+  readonly path: string;
+  /** Only `core` routes exist while the extended API is off. */
+  readonly reach: 'core' | 'extended';
+  readonly tag: 'Jobs' | 'Events' | 'Options' | 'Files' | 'Service';
+  /** Also the OpenAPI operation id. */
+  readonly name: string;
+  readonly summary: string;
+  readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
+  readonly query?: z.ZodObject;
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** Besides those that any route, or any route with a body, may answer. */
+  readonly errors: readonly ErrorCode[];
+  readonly handle: Handler;
+};

@@ -1,0 +1,179 @@
+import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { GrpcClient } from '@esl/kit/grpc-client';
+import {
+  type Job,
+  type JobState,
+  jobAcceptedSchema,
+  jobListSchema,
+  jobSchema,
+  type ListJobsQuery,
+  listJobsQuerySchema,
+  SUBMIT_JOB_CODES,
+  submitJobSchema,
+} from '@esl-pipeline/contracts';
+import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { JobSort, type JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { z } from 'zod';
+import type { submitJob } from '../../app/submit-job.ts';
+import { scopeOf } from '../principal.ts';
+import { jobNotFound, problem } from '../problem.ts';
+import { objectBody, parseFields } from '../request-body.ts';
+import type { Call, Handler, Route } from '../route.ts';
+
+const STATE: Readonly<Record<JobState, pb.JobState>> = {
+  queued: pb.JobState.QUEUED,
+  running: pb.JobState.RUNNING,
+  succeeded: pb.JobState.SUCCEEDED,
+  failed: pb.JobState.FAILED,
+  cancelled: pb.JobState.CANCELLED,
+};
+
+const SORT: Readonly<Record<NonNullable<ListJobsQuery['sort']>, JobSort>> = {
+  '-createdAt': JobSort.CREATED_DESC,
+  createdAt: JobSort.CREATED_ASC,
+  '-updatedAt': JobSort.UPDATED_DESC,
+  updatedAt: JobSort.UPDATED_ASC,
+};
+
+const instant = (text: string | undefined): Timestamp | undefined =>
+  text === undefined ? undefined : timestampFromDate(new Date(text));
+
+const DEFAULT_LIMIT = 25;
+const MAX_LIMIT = 100;
+
+const parseQuery = (query: unknown): ListJobsQuery => {
+  const result = listJobsQuerySchema.safeParse(query);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  throw problem('invalid_query', `The parameter "${issues[0]?.path}" is not valid.`, { details: { issues } });
+};
+
+/** Leaves out what the caller did not say. */
+const said = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+
+const userJobsSchema = z.object({ jobs: z.array(jobSchema), total: z.int() }).meta({ id: 'UserJobs' });
+
+export const jobRoutes = ({
+  submit,
+  jobs,
+  toDto,
+}: {
+  readonly submit: ReturnType<typeof submitJob>;
+  readonly jobs: GrpcClient<typeof JobsService>['call'];
+  readonly toDto: (job: pb.Job) => Job;
+}): Route[] => {
+  const post: Handler = async ({ principal, request }) => {
+    const wish = parseFields(
+      submitJobSchema,
+      SUBMIT_JOB_CODES,
+      objectBody(request.body, 'invalid_body', 'The body'),
+    );
+    const outcome = await submit(principal.ownerId, wish);
+    if (!outcome.ok) throw problem(outcome.refusal.code, outcome.refusal.message);
+    return { status: 202, body: outcome.value };
+  };
+
+  const get: Handler = async ({ principal, request, signal }) => {
+    const { job } = await jobs.getJob(
+      { scope: scopeOf(principal), jobId: String(request.params.jobId) },
+      signal,
+    );
+    if (!job) throw jobNotFound();
+    return { status: 200, body: toDto(job) };
+  };
+
+  const page = async ({ principal, request, signal }: Call, defaultLimit: number) => {
+    const query = parseQuery(request.query);
+    const answer = await jobs.listJobs(
+      {
+        ...said({
+          sort: query.sort && SORT[query.sort],
+          pageToken: query.cursor,
+          preset: query.preset,
+          mode: query.mode,
+          notionDatabase: query.notionDatabase,
+          parentJobId: query.parentJobId,
+          createdFrom: instant(query.createdFrom),
+          createdTo: instant(query.createdTo),
+          finishedFrom: instant(query.finishedFrom),
+          finishedTo: instant(query.finishedTo),
+          hasError: query.hasError,
+        }),
+        scope: { reach: { case: 'ownerId', value: principal.ownerId } },
+        pageSize: query.limit ?? defaultLimit,
+        states: (query.state ?? []).map((state) => STATE[state]),
+      },
+      signal,
+    );
+    return {
+      jobs: answer.jobs.map(toDto),
+      nextCursor: answer.nextPageToken || null,
+      total: Number(answer.total),
+    };
+  };
+  const list: Handler = async (call) => ({ status: 200, body: await page(call, DEFAULT_LIMIT) });
+  /** The older list has no pages: it shows as many as there can be. */
+  const listOfUser: Handler = async (call) => {
+    const { jobs: shown, total } = await page(call, MAX_LIMIT);
+    return { status: 200, body: { jobs: shown, total } };
+  };
+
+  const submission = {
+    method: 'post',
+    tag: 'Jobs',
+    body: { schema: submitJobSchema, required: true },
+    answers: {
+      202: { description: 'The job is stored and will end in a final state.', schema: jobAcceptedSchema },
+    },
+    errors: [...Object.values(SUBMIT_JOB_CODES), 'md_not_found'],
+    handle: post,
+  } as const satisfies Partial<Route>;
+  const reading = {
+    method: 'get',
+    reach: 'core',
+    tag: 'Jobs',
+    answers: { 200: { description: 'The job.', schema: jobSchema } },
+    errors: ['not_found'],
+    handle: get,
+  } as const satisfies Partial<Route>;
+  const listing = {
+    method: 'get',
+    tag: 'Jobs',
+    query: listJobsQuerySchema,
+    errors: ['invalid_query'],
+  } as const satisfies Partial<Route>;
+
+  return [
+    { ...submission, path: '/jobs', reach: 'core', name: 'submitJob', summary: 'Submit a lesson' },
+    {
+      ...listing,
+      path: '/jobs',
+      reach: 'core',
+      name: 'listJobs',
+      summary: 'List your jobs, page by page',
+      answers: { 200: { description: 'One page.', schema: jobListSchema } },
+      handle: list,
+    },
+    {
+      ...submission,
+      path: '/user/jobs',
+      reach: 'extended',
+      name: 'submitUserJob',
+      summary: 'Submit a lesson',
+    },
+    {
+      ...listing,
+      path: '/user/jobs',
+      reach: 'extended',
+      name: 'listUserJobs',
+      summary: 'List your jobs',
+      answers: { 200: { description: 'The first jobs, and how many there are.', schema: userJobsSchema } },
+      handle: listOfUser,
+    },
+    { ...reading, path: '/jobs/:jobId', name: 'getJob', summary: 'Read a job' },
+    { ...reading, path: '/jobs/:jobId/status', name: 'getJobStatus', summary: 'Read a job' },
+  ];
+};

@@ -1,0 +1,77 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { Job, JobEventType } from '@esl-pipeline/contracts';
+import { CHANNELS } from '@esl-pipeline/contracts/bus';
+import { JobCreatedSchema } from '@esl-pipeline/contracts/esl/events/v1/job_events';
+import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { jobEventDto } from '../dto.ts';
+
+/** The second token of a subject, `job.<kind>.<jobId>`, tells what a message is. */
+const KINDS = {
+  created: { type: 'job_created', schema: CHANNELS.jobCreated.schema },
+  state_changed: { type: 'job_state_changed', schema: CHANNELS.jobStateChanged.schema },
+  progress: { type: 'job_progress', schema: CHANNELS.jobProgressed.schema },
+  updated: { type: 'job_updated', schema: CHANNELS.jobUpdated.schema },
+} as const satisfies Record<string, { type: JobEventType; schema: object }>;
+
+/** All four events keep the owner in the same field. */
+const OWNER_FIELD = JobCreatedSchema.field.ownerId.number;
+
+/** Finds the owner without decoding the job: most events of other owners need nothing more. */
+const ownerIn = (payload: Uint8Array): string => {
+  const reader = new BinaryReader(payload);
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === OWNER_FIELD) return reader.string();
+    reader.skip(wireType, field);
+  }
+  return '';
+};
+
+/** One message of the stream JOBS. What it says is worked out when someone wants to know, and once. */
+export type StreamEvent = {
+  readonly seq: number;
+  readonly jobId: string;
+  /** Of the stored payload. */
+  readonly bytes: number;
+  readonly ownerId: () => string;
+  /** The bytes of the SSE frame. Throws when the message is none that clients know. */
+  readonly frame: () => Buffer;
+};
+
+export type StoredMessage = { readonly seq: number; readonly subject: string; readonly data: Uint8Array };
+
+export const streamEvent = (
+  message: StoredMessage,
+  { epoch, toDto }: { readonly epoch: string; readonly toDto: (job: pb.Job) => Job },
+): StreamEvent => {
+  const { seq } = message;
+  const [, kind = '', jobId = ''] = message.subject.split('.');
+  // A copy: the client library hands out parts of its receive buffers, which would all be kept.
+  const payload = message.data.slice();
+  let owner: string | null = null;
+  let built: Buffer | null = null;
+
+  const build = (): Buffer => {
+    const known = Object.hasOwn(KINDS, kind) ? KINDS[kind as keyof typeof KINDS] : null;
+    if (!known) throw new Error(`unknown subject ${message.subject}`);
+    const { job } = fromBinary<(typeof KINDS)[keyof typeof KINDS]['schema']>(known.schema, payload);
+    if (!job) throw new Error(`event ${seq} without a job`);
+    const data = JSON.stringify(jobEventDto(known.type, toDto(job)));
+    return Buffer.from(`event: ${known.type}\nid: ${epoch}-${seq}\ndata: ${data}\n\n`);
+  };
+
+  return {
+    seq,
+    jobId,
+    bytes: payload.length,
+    ownerId: () => {
+      owner ??= ownerIn(payload);
+      return owner;
+    },
+    frame: () => {
+      built ??= build();
+      return built;
+    },
+  };
+};

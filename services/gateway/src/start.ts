@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { filesystemBlobStore } from '@esl/kit/blob-store';
+import { connectBus } from '@esl/kit/bus';
+import { coalesce } from '@esl/kit/coalesce';
+import { connectGrpc } from '@esl/kit/grpc-client';
+import type { Boot, Running } from '@esl/kit/service';
+import { STREAMS } from '@esl-pipeline/contracts/bus';
+import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
+import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { type NewJob, submitJob } from './app/submit-job.ts';
+import type { Config } from './config.ts';
+import { jobDto } from './dto.ts';
+import { httpApp } from './inbound/app.ts';
+import { listen } from './inbound/http-server.ts';
+import { openApi } from './inbound/openapi.ts';
+import { anonymous } from './inbound/principal.ts';
+import type { Route } from './inbound/route.ts';
+import { actionRoutes } from './inbound/routes/actions.ts';
+import { docRoutes } from './inbound/routes/docs.ts';
+import { eventRoutes } from './inbound/routes/events.ts';
+import { fileRoutes } from './inbound/routes/files.ts';
+import { healthRoutes } from './inbound/routes/health.ts';
+import { jobRoutes } from './inbound/routes/jobs.ts';
+import { optionRoutes } from './inbound/routes/options.ts';
+import { signedLinks } from './links.ts';
+import { followJobs, jobStreamPast } from './outbound/job-stream.ts';
+import { lessonFolder } from './outbound/lesson-folder.ts';
+import { createHub } from './sse/hub.ts';
+
+/** Jobs of one call; more submissions wait for the next, or go in one of the calls beside it. */
+const MAX_JOBS_A_CALL = 200;
+const CALLS_AT_ONCE = 2;
+
+/** How often streams are looked at for a heartbeat, at most, in ms. */
+const HEARTBEAT_TICK_MS = 500;
+
+/** Wires the whole service; `url` is where it answers HTTP. */
+export const startGateway = async ({
+  config,
+  log,
+}: Boot<Config>): Promise<Running & { readonly url: string }> => {
+  const http = await listen({
+    host: config.BIND_HOST,
+    port: config.PORT,
+    maxStreams: config.SSE_MAX_CONNECTIONS,
+  });
+  const url = `http://127.0.0.1:${http.port}`;
+  const publicUrl = config.PUBLIC_URL ?? url;
+  if (!config.LINK_SECRET) log.warn('LINK_SECRET is not set: links to files end with this process');
+  const secret = config.LINK_SECRET ?? randomBytes(32).toString('base64url');
+
+  const now = Date.now;
+  const links = signedLinks({ secret, publicUrl, now });
+  const toDto = (job: pb.Job) => jobDto(job, links);
+  const blobs = filesystemBlobStore(config.BLOB_DIR);
+
+  const bus = await connectBus(
+    {
+      url: config.NATS_URL,
+      name: 'gateway',
+      replicas: config.NATS_REPLICAS,
+      topology: { streams: [STREAMS.JOBS], consumers: [] },
+    },
+    log,
+  );
+  const deadlineMs = config.RPC_DEADLINE_MS;
+  const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
+  const actions = connectGrpc(ActionsService, { address: config.ACTIONS_ADDR, deadlineMs });
+  const settings = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs });
+
+  const hub = createHub({
+    toDto,
+    past: jobStreamPast(bus),
+    maxConnections: config.SSE_MAX_CONNECTIONS,
+    heartbeatMs: config.SSE_HEARTBEAT_MS,
+    stallMs: config.SSE_STALL_MS,
+    now,
+    log,
+  });
+  const stopFollowing = new AbortController();
+  const following = await followJobs(bus, hub, log, stopFollowing.signal);
+  const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
+
+  const createTogether = async (wanted: readonly NewJob[]) =>
+    (await jobs.call.createJobs({ jobs: [...wanted] })).jobs;
+  const submit = submitJob({
+    findLesson: lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs }),
+    create: coalesce(createTogether, { maxItems: MAX_JOBS_A_CALL, inFlight: CALLS_AT_ONCE }),
+  });
+
+  const ready = { jobs: jobs.ping, nats: bus.ping };
+  let leaving = false;
+  const all: Route[] = [
+    ...eventRoutes(hub, now),
+    ...jobRoutes({ submit, jobs: jobs.call, toDto }),
+    ...actionRoutes(actions.call),
+    ...optionRoutes({ config: settings.call, actions: actions.call }),
+    ...fileRoutes({ blobs, links, now, log }),
+    ...healthRoutes(ready, () => leaving),
+    ...docRoutes(() => document),
+  ];
+  const routes = config.BATCH_BACKEND_ENABLE_EXTENDED_API ? all : all.filter(({ reach }) => reach === 'core');
+  const document = openApi(routes, publicUrl);
+  http.serve(httpApp(routes, { authenticate: anonymous, log }));
+  log.info({ url, publicUrl }, 'serving');
+
+  return {
+    url,
+    ready,
+    stop: [
+      {
+        name: 'not ready',
+        withinMs: 100,
+        run: () => {
+          leaving = true;
+        },
+      },
+      { name: 'intake', withinMs: 100, run: http.stopAccepting },
+      { name: 'streams', withinMs: 500, run: hub.sayResumeLater },
+      { name: 'in flight', withinMs: 5_000, run: http.finish },
+      {
+        name: 'event tail',
+        withinMs: 1_000,
+        run: async () => {
+          clearInterval(beat);
+          stopFollowing.abort();
+          await following.ended;
+        },
+      },
+      {
+        name: 'calls',
+        withinMs: 100,
+        run: () => {
+          for (const client of [jobs, actions, settings]) client.close();
+        },
+      },
+      { name: 'nats', withinMs: 1_000, run: bus.drain },
+    ],
+  };
+};

@@ -1,0 +1,120 @@
+// From a work message to a reported end.
+//   R1. The message is done only when the end of the run is stored on the bus; until then it comes again.
+//   R2. Nothing is reported of a run that is no longer ours.
+//   R3. A run given back is released first, then its message, so that the next worker finds it queued.
+
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { ack, retry, type Verdict } from '@esl/kit/delivery';
+import type { Log } from '@esl/kit/log';
+import { counter } from '@esl/kit/metrics';
+import type { Claimed } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import type { Ports } from '../pipeline/run.ts';
+import { type RunEnd, runPipeline } from '../pipeline/run-pipeline.ts';
+import { runJobFromWire } from '../wire.ts';
+import type { JobsClient, RunRef, RunReports } from './needs.ts';
+import { type Lease, type RunLeases, RunStopped, type StopReason } from './run-leases.ts';
+import { throttledReport } from './throttled-report.ts';
+
+/** When a message comes again that cannot be worked on now, in ms. */
+const ASK_AGAIN_MS = 1_000;
+const RUNNING_HERE_MS = 5_000;
+/** How long a stopped run's last word may take, in ms. */
+const LAST_WORD_MS = 2_000;
+const RELEASE_MS = 800;
+
+const ended = counter('esl_runs_total', 'Runs by how they ended', ['end']);
+
+type Needs = {
+  readonly jobs: Pick<JobsClient, 'claimRun' | 'releaseRun'>;
+  readonly leases: RunLeases;
+  readonly reports: RunReports;
+  readonly ports: Omit<Ports, 'checkLease'>;
+  readonly workerId: string;
+  readonly log: Log;
+};
+
+/** The lease's length by the jobs service's clock alone: it starts with the change that claimed the job. */
+const leaseMsOf = ({ job, leaseExpiresAt }: Claimed): number => {
+  const from = job?.updatedAt && timestampMs(job.updatedAt);
+  const to = leaseExpiresAt && timestampMs(leaseExpiresAt);
+  return from && to && to > from ? to - from : 1_000;
+};
+
+export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Needs) => {
+  const inHand = new Set<string>();
+
+  const settle = async (run: RunRef, end: RunEnd, lease: Lease): Promise<Verdict> => {
+    const lastWord = () => AbortSignal.timeout(LAST_WORD_MS);
+    const stopped = (why: StopReason) => async (): Promise<Verdict> => {
+      if (why === 'cancelled') await reports.cancelled(run, end.result, lastWord());
+      if (why !== 'stopping') return ack;
+      await jobs.releaseRun({ ...run, workerId }, AbortSignal.timeout(RELEASE_MS));
+      return retry(0);
+    };
+    const report = async (): Promise<Verdict> => {
+      if (end.kind === 'succeeded') await reports.succeeded(run, end.result, lease.signal);
+      else if (end.kind === 'failed') await reports.failed(run, end, lease.signal);
+      return ack;
+    };
+    const whyStopped = () => (lease.signal.reason instanceof RunStopped ? lease.signal.reason.why : 'lost');
+    try {
+      return await (end.kind === 'stopped' ? stopped(whyStopped())() : report());
+    } catch (error) {
+      log.warn({ err: error, ...run, end: end.kind }, 'the end of a run could not be reported');
+      // The jobs service will notice; what was done is in the checkpoint.
+      return retry(ASK_AGAIN_MS);
+    }
+  };
+
+  const work = async (claimed: Claimed, askedAt: number, onBeat: () => void): Promise<Verdict> => {
+    const { job } = claimed;
+    if (!job) return ack;
+    const run: RunRef = { jobId: job.id, attempt: job.attempt };
+    const startedAt = performance.now();
+    const lease = leases.hold(run, { leaseMs: leaseMsOf(claimed), askedAt, onBeat });
+    const steps = throttledReport((sequence, progress) => reports.stepped(run, sequence, progress), log);
+    try {
+      const end = await runPipeline(
+        runJobFromWire(job),
+        { ...ports, checkLease: lease.check },
+        lease.signal,
+        steps.changed,
+      );
+      steps.close();
+      const why = lease.signal.reason instanceof RunStopped ? lease.signal.reason.why : null;
+      const outcome = end.kind === 'stopped' ? (why ?? 'lost') : end.kind;
+      ended.inc({ end: outcome });
+      const failure = end.kind === 'failed' && { err: end.error, code: end.error.code, step: end.step };
+      const durationMs = Math.round(performance.now() - startedAt);
+      log.info({ ...run, end: outcome, durationMs, ...failure }, 'run ended');
+      return await settle(run, end, lease);
+    } finally {
+      steps.close();
+      lease.release();
+    }
+  };
+
+  return async (jobId: string, onBeat: () => void): Promise<Verdict> => {
+    if (inHand.has(jobId)) return retry(RUNNING_HERE_MS);
+    inHand.add(jobId);
+    try {
+      const askedAt = performance.now();
+      const claim = await jobs.claimRun({ jobId, workerId }).catch((error: unknown) => {
+        log.warn({ err: error, jobId }, 'a run could not be claimed yet');
+        return null;
+      });
+      switch (claim?.outcome.case) {
+        case 'claimed':
+          return await work(claim.outcome.value, askedAt, onBeat);
+        case 'busy':
+          return retry(claim.outcome.value.retryAfterMs);
+        case 'gone':
+          return ack;
+        default:
+          return retry(ASK_AGAIN_MS);
+      }
+    } finally {
+      inHand.delete(jobId);
+    }
+  };
+};

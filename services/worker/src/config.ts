@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { commonEnv, integer, natsEnv, port, readEnv } from '@esl/kit/env';
+import { z } from 'zod';
+
+const environment = z.object({
+  ...commonEnv,
+  ...natsEnv,
+  GRPC_PORT: port(50_054),
+  JOBS_ADDR: z.string().default('127.0.0.1:50051'),
+  CONFIG_ADDR: z.string().default('127.0.0.1:50053'),
+  BLOB_DIR: z.string(),
+  /** Runs at once in this process. */
+  WORKER_CONCURRENCY: integer(5, { min: 1, max: 100 }),
+  /** Must differ between processes: the lease is held in this name. */
+  WORKER_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/)
+    .default(() => `worker-${randomUUID()}`),
+  /** At most a third of the jobs service's JOB_LEASE_MS, so that two lost renewals cost no run. */
+  LEASE_RENEW_MS: integer(5_000, { min: 100, max: 200_000 }),
+});
+
+export const loadConfig = (env: NodeJS.ProcessEnv) => readEnv(environment, env);
+
+export type Config = ReturnType<typeof loadConfig>;

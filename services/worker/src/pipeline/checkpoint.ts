@@ -1,0 +1,107 @@
+import { type BlobStore, sha256 } from '@esl/kit/blob-store';
+import { z } from 'zod';
+import type { RunJob } from './run.ts';
+
+// The manifest of a job, and its checkpoint: what was done, with the hash of what it was done from.
+//   K1. A step whose input hash is unchanged is not repeated, whoever runs the job next.
+//   K2. A rerun starts from its parent's manifest and writes its own; the parent's is never changed by it.
+//   K3. Fields this version does not know are kept.
+//   K4. An unreadable checkpoint counts as none: then work is repeated, and lands in the same places.
+
+const manifestSchema = z.looseObject({
+  schemaVersion: z.literal(1).default(1),
+  steps: z.record(z.string(), z.looseObject({ inputHash: z.string(), output: z.unknown() })).default({}),
+  pageId: z.string().optional(),
+  /** Absent until there is a narration; `onPage` once the page plays it. */
+  audio: z
+    .looseObject({
+      path: z.string(),
+      hash: z.string(),
+      durationMs: z.number().default(0),
+      voices: z.array(z.looseObject({ speaker: z.string(), voiceName: z.string() })).default([]),
+      onPage: z.boolean().default(false),
+    })
+    .optional(),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+export const MANIFEST_TYPE = 'application/json';
+
+export const manifestKey = (jobId: string): string => `manifests/${jobId}.json`;
+
+/** Equal for equal inputs; keys are written in a fixed order by whoever calls. */
+export const hashOf = (inputs: Readonly<Record<string, unknown>>): string => sha256(JSON.stringify(inputs));
+
+export const readManifest = async (
+  blobs: BlobStore,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<Manifest | null> => {
+  const stored = await blobs.get(manifestKey(jobId), signal);
+  if (!stored) return null;
+  try {
+    return manifestSchema.parse(JSON.parse(Buffer.from(stored).toString('utf8')));
+  } catch {
+    return null;
+  }
+};
+
+export const writeManifest = async (
+  blobs: BlobStore,
+  jobId: string,
+  manifest: Manifest,
+  { mayBeLost, signal }: { readonly mayBeLost: boolean; readonly signal: AbortSignal },
+) => {
+  const body = Buffer.from(JSON.stringify(manifest, null, 2));
+  await blobs.put(manifestKey(jobId), body, { contentType: MANIFEST_TYPE, mayBeLost }, signal);
+  return { key: manifestKey(jobId), bytes: body.byteLength, sha256: sha256(body) };
+};
+
+export type Checkpoint = {
+  readonly manifest: () => Manifest;
+  /** The result of an earlier run of the step, while its inputs are the same. */
+  readonly kept: <T>(step: string, inputHash: string, schema: z.ZodType<T>) => T | null;
+  readonly record: (step: string, inputHash: string, output: unknown) => void;
+  readonly update: (fields: Readonly<Record<string, unknown>>) => void;
+  /** Stores what is known now. `mayBeLost` fits all but the last time: what is lost is only repeated. */
+  readonly write: (options: {
+    readonly mayBeLost: boolean;
+    readonly signal: AbortSignal;
+  }) => ReturnType<typeof writeManifest>;
+};
+
+const opening = async (blobs: BlobStore, job: RunJob, signal: AbortSignal): Promise<Manifest> => {
+  const own = job.attempt > 1 ? await readManifest(blobs, job.id, signal) : null;
+  const start = own ?? (job.parentJobId && (await readManifest(blobs, job.parentJobId, signal)));
+  return start || { schemaVersion: 1, steps: {} };
+};
+
+export const openCheckpoint = async (
+  blobs: BlobStore,
+  job: RunJob,
+  signal: AbortSignal,
+): Promise<Checkpoint> => {
+  let manifest = await opening(blobs, job, signal);
+  let writing: Promise<unknown> = Promise.resolve();
+  return {
+    manifest: () => manifest,
+    kept: (step, inputHash, schema) => {
+      const entry = manifest.steps[step];
+      if (entry?.inputHash !== inputHash) return null;
+      return schema.safeParse(entry.output).data ?? null;
+    },
+    record: (step, inputHash, output) => {
+      manifest = { ...manifest, steps: { ...manifest.steps, [step]: { inputHash, output } } };
+    },
+    update: (fields) => {
+      manifest = { ...manifest, ...fields };
+    },
+    write: (options) => {
+      const write = () => writeManifest(blobs, job.id, manifest, options);
+      const written = writing.then(write, write);
+      writing = written.catch(() => {});
+      return written;
+    },
+  };
+};

@@ -1,0 +1,14 @@
+import type { BlobStore } from '@esl/kit/blob-store';
+import type { PageSound } from '../publisher/publisher.ts';
+import type { Manifest } from './checkpoint.ts';
+
+/** What the page of this manifest plays; null when it is silent, or its audio is gone. */
+export const soundOnPage = async (
+  { audio }: Manifest,
+  blobs: BlobStore,
+  signal: AbortSignal,
+): Promise<PageSound | null> => {
+  if (!audio?.onPage) return null;
+  const mp3 = await blobs.get(audio.path, signal);
+  return mp3 && { mp3, durationMs: audio.durationMs, cast: audio.voices };
+};

@@ -1,0 +1,25 @@
+import type { VoiceMap } from '../narration/voice.ts';
+import type { PresetColours } from '../page/colours.ts';
+
+/** What the job and the lesson say. */
+export type SettingsWish = {
+  /** From the lesson's front matter. */
+  readonly student: string;
+  readonly preset: string | null;
+  readonly voiceAccent: string | null;
+  readonly notionDatabase: string | null;
+};
+
+/** What a run works with: the wish, filled up from the student's profile and the defaults. */
+export type Settings = {
+  readonly preset: { readonly name: string; readonly colours: PresetColours } | null;
+  readonly voiceAccent: string | null;
+  readonly notionDatabase: string | null;
+  readonly voiceMap: VoiceMap;
+};
+
+/** Knows presets, voices, students and databases. */
+export type Catalog = {
+  /** Throws a final RunError `unknown_preset` or `unknown_notion_database` for a wish that cannot be met. */
+  readonly resolve: (wish: SettingsWish, signal: AbortSignal) => Promise<Settings>;
+};
