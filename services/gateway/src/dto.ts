@@ -90,6 +90,8 @@ export const jobDto = (job: pb.Job, links: Links): Job => {
 
 /** The data of a job event: the job, and the few fields that the first client reads. */
 export const jobEventDto = (type: JobEventType, job: Job): JobEvent => {
-  const { jobId, state, manifestPath, error, finishedAt, mode, md, notionUrl } = job;
-  return { type, jobId, state, payload: { manifestPath, error, finishedAt, mode, md, notionUrl }, ...job };
+  const { jobId, state, ...rest } = job;
+  const { manifestPath, error, finishedAt, mode, md, notionUrl } = job;
+  const payload = { manifestPath, error, finishedAt, mode, md, notionUrl };
+  return { type, jobId, state, payload, ...rest };
 };

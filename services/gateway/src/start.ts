@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { filesystemBlobStore } from '@esl/kit/blob-store';
 import { connectBus } from '@esl/kit/bus';
-import { coalesce } from '@esl/kit/coalesce';
 import { connectGrpc } from '@esl/kit/grpc-client';
 import type { Boot, Running } from '@esl/kit/service';
 import { STREAMS } from '@esl-pipeline/contracts/bus';
@@ -9,7 +8,7 @@ import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_s
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import { type NewJob, submitJob } from './app/submit-job.ts';
+import { submitJob } from './app/submit-job.ts';
 import type { Config } from './config.ts';
 import { jobDto } from './dto.ts';
 import { httpApp } from './inbound/app.ts';
@@ -25,13 +24,10 @@ import { healthRoutes } from './inbound/routes/health.ts';
 import { jobRoutes } from './inbound/routes/jobs.ts';
 import { optionRoutes } from './inbound/routes/options.ts';
 import { signedLinks } from './links.ts';
+import { jobCreator } from './outbound/job-creator.ts';
 import { followJobs, jobStreamPast } from './outbound/job-stream.ts';
 import { lessonFolder } from './outbound/lesson-folder.ts';
 import { createHub } from './sse/hub.ts';
-
-/** Jobs of one call; more submissions wait for the next, or go in one of the calls beside it. */
-const MAX_JOBS_A_CALL = 200;
-const CALLS_AT_ONCE = 2;
 
 /** How often streams are looked at for a heartbeat, at most, in ms. */
 const HEARTBEAT_TICK_MS = 500;
@@ -83,11 +79,9 @@ export const startGateway = async ({
   const following = await followJobs(bus, hub, log, stopFollowing.signal);
   const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
 
-  const createTogether = async (wanted: readonly NewJob[]) =>
-    (await jobs.call.createJobs({ jobs: [...wanted] })).jobs;
   const submit = submitJob({
     findLesson: lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs }),
-    create: coalesce(createTogether, { maxItems: MAX_JOBS_A_CALL, inFlight: CALLS_AT_ONCE }),
+    create: jobCreator(jobs.call),
   });
 
   const ready = { jobs: jobs.ping, nats: bus.ping };

@@ -41,12 +41,20 @@ export const lessonFolder = (settings: {
   const { root, maxBytes, blobs } = settings;
   const remembered = new Map<string, Remembered>();
   const onTheWay = new Map<string, Promise<string | null>>();
+  const looks = new Map<string, Promise<Stats>>();
 
   const remember = (path: string, entry: Remembered) => {
     remembered.delete(path);
     remembered.set(path, entry);
     const oldest = remembered.size > MAX_REMEMBERED ? remembered.keys().next().value : undefined;
     if (oldest !== undefined) remembered.delete(oldest);
+  };
+
+  /** Callers of one file at the same time share one look at it. */
+  const sharedStat = (path: string): Promise<Stats> => {
+    const looking = looks.get(path) ?? bigStat(path).finally(() => looks.delete(path));
+    looks.set(path, looking);
+    return looking;
   };
 
   const isLesson = (found: Stats) => found.isFile() && found.size <= BigInt(maxBytes);
@@ -89,7 +97,7 @@ export const lessonFolder = (settings: {
     if (!staysInside(reference)) return null;
     const path = join(root, reference);
     try {
-      const found = await bigStat(path);
+      const found = await sharedStat(path);
       if (!isLesson(found)) return null;
       const identity = identityOf(found);
       const known = remembered.get(path);

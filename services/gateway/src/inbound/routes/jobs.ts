@@ -15,6 +15,7 @@ import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobSort, type JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { z } from 'zod';
 import type { submitJob } from '../../app/submit-job.ts';
+import { said } from '../../said.ts';
 import { scopeOf } from '../principal.ts';
 import { jobNotFound, problem } from '../problem.ts';
 import { objectBody, parseFields } from '../request-body.ts';
@@ -47,12 +48,6 @@ const parseQuery = (query: unknown): ListJobsQuery => {
   const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
   throw problem('invalid_query', `The parameter "${issues[0]?.path}" is not valid.`, { details: { issues } });
 };
-
-/** Leaves out what the caller did not say. */
-const said = <T extends object>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 
 const userJobsSchema = z.object({ jobs: z.array(jobSchema), total: z.int() }).meta({ id: 'UserJobs' });
 
