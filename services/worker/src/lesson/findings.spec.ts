@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FINDING_EXAMPLES } from './finding-examples.ts';
-import { collectFindings, FINDING_SEVERITY, type FindingCode, MAX_PER_CODE } from './findings.ts';
+import {
+  collectFindings,
+  FINDING_SEVERITY,
+  type FindingCode,
+  MAX_FINDINGS,
+  MAX_PER_CODE,
+} from './findings.ts';
 import { parseLesson } from './lesson.ts';
 
 const CODES = Object.keys(FINDING_SEVERITY) as FindingCode[];
@@ -44,5 +50,12 @@ describe('findings', () => {
     for (let line = 1; line <= MAX_PER_CODE + 5; line += 1) report('MEDIA_URL', line, 'No address.');
     expect(all()).toHaveLength(MAX_PER_CODE);
     expect(all().at(-1)?.message).toBe('No address. There are 5 more like this.');
+  });
+
+  it('are at most two hundred, errors first', () => {
+    const { report, all } = collectFindings(false);
+    for (const code of CODES) for (let line = 1; line <= MAX_PER_CODE; line += 1) report(code, line, 'Here.');
+    expect(all()).toHaveLength(MAX_FINDINGS);
+    expect(all().every(({ severity }) => severity === 'error')).toBe(true);
   });
 });

@@ -78,6 +78,9 @@ export type Report = (
 /** Findings of one code that are listed; the last one says how many more there are. */
 export const MAX_PER_CODE = 20;
 
+/** Findings of a lesson that are listed, as proto/esl/jobs/v1 promises; errors go before warnings when there are more. */
+export const MAX_FINDINGS = 200;
+
 /** Takes findings in any order and gives them back by line. `strict` makes every warning an error. */
 export const collectFindings = (strict: boolean) => {
   const found: Finding[] = [];
@@ -92,18 +95,21 @@ export const collectFindings = (strict: boolean) => {
 
   const all = (): Finding[] => {
     const last = new Map(found.map((finding, index) => [finding.code, index]));
-    return found
+    const listed = found
       .map((finding, index) => {
         const more = (counts.get(finding.code) ?? 0) - MAX_PER_CODE;
         return more > 0 && last.get(finding.code) === index
           ? { ...finding, message: `${finding.message} There are ${more} more like this.` }
           : finding;
       })
-      .sort((a, b) => a.line - b.line);
+      .sort((a, b) => rank(a) - rank(b));
+    return listed.slice(0, MAX_FINDINGS).sort((a, b) => a.line - b.line);
   };
 
   return { report, all };
 };
+
+const rank = ({ severity }: Finding): number => (severity === 'error' ? 0 : 1);
 
 /** The start of a teacher's text, short enough for a message. */
 export const quote = (text: string): string => {
