@@ -30,15 +30,16 @@ export const readEvents = (url: string, headers: Record<string, string> = {}): P
   new Promise((resolve, reject) => {
     const request: ClientRequest = get(url, { headers, agent: false }, (response) => {
       const frames: Frame[] = [];
-      let text = '';
-      let parsed = 0;
+      const chunks: string[] = [];
+      let rest = '';
       const ended = Promise.withResolvers<void>();
       response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-        for (let end = text.indexOf('\n\n', parsed); end >= 0; end = text.indexOf('\n\n', parsed)) {
-          const frame = parse(text.slice(parsed, end));
+        chunks.push(chunk);
+        const blocks = (rest + chunk).split('\n\n');
+        rest = blocks.pop() ?? '';
+        for (const block of blocks) {
+          const frame = parse(block);
           if (frame) frames.push(frame);
-          parsed = end + 2;
         }
       });
       response.on('error', () => {});
@@ -47,7 +48,7 @@ export const readEvents = (url: string, headers: Record<string, string> = {}): P
         status: response.statusCode ?? 0,
         headers: response.headers,
         frames,
-        text: () => text,
+        text: () => chunks.join(''),
         until: (enough) => eventually(() => (enough(frames) ? frames : null)),
         lastEventId: () => frames.findLast(({ id }) => id !== null)?.id ?? '',
         ended: ended.promise,

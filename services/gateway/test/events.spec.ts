@@ -183,17 +183,22 @@ describe('resuming', () => {
     await publishFacts(1);
     await first.until((frames) => frames.length === 1);
     first.vanish();
+    const T=performance.now(); const L=(x:string)=>console.log(x, Math.round(performance.now()-T));
     const before = await publishFacts(700);
+    L('published');
     const fresh = await system.startGateway();
 
     const readers = await Promise.all(
       Array.from({ length: 8 }, () => watch('jobId=*', after(first.lastEventId()), fresh.url)),
     );
+    L('opened');
     const during: string[] = [];
     for (let burst = 0; burst < 10; burst += 1) during.push(...(await publishFacts(50)));
+    L('during');
     const wanted = new Set([...before, ...during]);
     for (const reader of readers) {
       const frames = await reader.until(({ length }) => length >= wanted.size);
+      L('reader');
       expect(frames).toHaveLength(wanted.size);
       expect(new Set(frames.map(jobIdOf))).toEqual(wanted);
       expect(increasing(sequencesOf(frames))).toBe(true);

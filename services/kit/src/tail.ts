@@ -75,6 +75,9 @@ const stopOnTrouble = async (bus: Bus, messages: ConsumerMessages): Promise<void
   messages.stop();
 };
 
+/** The server's answer when it stores nothing from the sequence on. */
+const isEndOfStream = (error: unknown) => error instanceof JetStreamError && (error as { code?: number }).code === 404;
+
 /** Stored messages from `fromSeq` to `toSeq`, both inclusive, read in batches. */
 export async function* replay(
   bus: Bus,
@@ -89,11 +92,15 @@ export async function* replay(
       batch: Math.min(256, toSeq - next + 1),
     });
     let seen = 0;
-    for await (const message of batch) {
-      if (message.seq > toSeq) return;
-      seen += 1;
-      next = message.seq + 1;
-      yield message;
+    try {
+      for await (const message of batch) {
+        if (message.seq > toSeq) return;
+        seen += 1;
+        next = message.seq + 1;
+        yield message;
+      }
+    } catch (error) {
+      if (!isEndOfStream(error)) throw error;
     }
     if (seen === 0) return;
   }

@@ -3,7 +3,6 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { RunResultSchema } from '@esl-pipeline/contracts/esl/events/v1/run_events';
 import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import type { Finding } from './lesson/findings.ts';
-import type { RunEnd, RunProgress } from './pipeline/run-pipeline.ts';
 import type {
   Artifact,
   JobSpec,
@@ -14,6 +13,7 @@ import type {
   StepState,
   Warning,
 } from './pipeline/run.ts';
+import type { RunEnd, RunProgress } from './pipeline/run-pipeline.ts';
 
 const STEP_STATE = {
   pending: pb.StepState.PENDING,

@@ -9,7 +9,8 @@ const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 const CHECK_MS = 2_000;
-const MAX_HEADER_BYTES = 16 * 1024;
+/** Room for a query of 500 job ids. */
+const MAX_HEADER_BYTES = 32 * 1024;
 /** Connections besides the event streams. */
 const OTHER_CONNECTIONS = 5_000;
 const DRAIN_MS = 50;

@@ -4,7 +4,7 @@
 //   R3. A run given back is released first, then its message, so that the next worker finds it queued.
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { ack, retry, type Verdict } from '@esl/kit/delivery';
+import { ack, type Delivery, retry, type Verdict } from '@esl/kit/delivery';
 import type { Log } from '@esl/kit/log';
 import { counter } from '@esl/kit/metrics';
 import type { Claimed } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
@@ -40,38 +40,36 @@ const leaseMsOf = ({ job, leaseExpiresAt }: Claimed): number => {
   return from && to && to > from ? to - from : 1_000;
 };
 
+const whyStopped = ({ signal }: Lease): StopReason =>
+  signal.reason instanceof RunStopped ? signal.reason.why : 'lost';
+
 export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Needs) => {
   const inHand = new Set<string>();
 
   const settle = async (run: RunRef, end: RunEnd, lease: Lease): Promise<Verdict> => {
-    const lastWord = () => AbortSignal.timeout(LAST_WORD_MS);
-    const stopped = (why: StopReason) => async (): Promise<Verdict> => {
-      if (why === 'cancelled') await reports.cancelled(run, end.result, lastWord());
+    const why = end.kind === 'stopped' ? whyStopped(lease) : null;
+    try {
+      if (end.kind === 'succeeded') await reports.succeeded(run, end.result, lease.signal);
+      if (end.kind === 'failed') await reports.failed(run, end, lease.signal);
+      if (why === 'cancelled') await reports.cancelled(run, end.result, AbortSignal.timeout(LAST_WORD_MS));
       if (why !== 'stopping') return ack;
       await jobs.releaseRun({ ...run, workerId }, AbortSignal.timeout(RELEASE_MS));
       return retry(0);
-    };
-    const report = async (): Promise<Verdict> => {
-      if (end.kind === 'succeeded') await reports.succeeded(run, end.result, lease.signal);
-      else if (end.kind === 'failed') await reports.failed(run, end, lease.signal);
-      return ack;
-    };
-    const whyStopped = () => (lease.signal.reason instanceof RunStopped ? lease.signal.reason.why : 'lost');
-    try {
-      return await (end.kind === 'stopped' ? stopped(whyStopped())() : report());
     } catch (error) {
-      log.warn({ err: error, ...run, end: end.kind }, 'the end of a run could not be reported');
-      // The jobs service will notice; what was done is in the checkpoint.
+      // The jobs service notices by the lease; what was done is in the checkpoint.
+      log.warn({ err: error, ...run, end: why ?? end.kind }, 'the end of a run could not be reported');
       return retry(ASK_AGAIN_MS);
     }
   };
 
-  const work = async (claimed: Claimed, askedAt: number, onBeat: () => void): Promise<Verdict> => {
+  const work = async (claimed: Claimed, askedAt: number, delivery: Delivery): Promise<Verdict> => {
     const { job } = claimed;
     if (!job) return ack;
     const run: RunRef = { jobId: job.id, attempt: job.attempt };
     const startedAt = performance.now();
-    const lease = leases.hold(run, { leaseMs: leaseMsOf(claimed), askedAt, onBeat });
+    const lease = leases.hold(run, { leaseMs: leaseMsOf(claimed), askedAt, onBeat: delivery.working });
+    // The claim may have answered with a lease that an earlier delivery began: make it a fresh one.
+    if (delivery.deliveries > 1) leases.nudge(run.jobId);
     const steps = throttledReport((sequence, progress) => reports.stepped(run, sequence, progress), log);
     try {
       const end = await runPipeline(
@@ -81,8 +79,7 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
         steps.changed,
       );
       steps.close();
-      const why = lease.signal.reason instanceof RunStopped ? lease.signal.reason.why : null;
-      const outcome = end.kind === 'stopped' ? (why ?? 'lost') : end.kind;
+      const outcome = end.kind === 'stopped' ? whyStopped(lease) : end.kind;
       ended.inc({ end: outcome });
       const failure = end.kind === 'failed' && { err: end.error, code: end.error.code, step: end.step };
       const durationMs = Math.round(performance.now() - startedAt);
@@ -94,7 +91,7 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
     }
   };
 
-  return async (jobId: string, onBeat: () => void): Promise<Verdict> => {
+  return async (jobId: string, delivery: Delivery): Promise<Verdict> => {
     if (inHand.has(jobId)) return retry(RUNNING_HERE_MS);
     inHand.add(jobId);
     try {
@@ -105,7 +102,7 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
       });
       switch (claim?.outcome.case) {
         case 'claimed':
-          return await work(claim.outcome.value, askedAt, onBeat);
+          return await work(claim.outcome.value, askedAt, delivery);
         case 'busy':
           return retry(claim.outcome.value.retryAfterMs);
         case 'gone':

@@ -19,7 +19,9 @@ export const throttledReport = (
     latest = null;
     if (progress && !isClosed) {
       sequence += 1;
-      await send(sequence, progress).catch((error: unknown) => log.debug({ err: error }, 'progress not told'));
+      await send(sequence, progress).catch((error: unknown) =>
+        log.debug({ err: error }, 'progress not told'),
+      );
     }
     timer = null;
     if (latest) arm();

@@ -1,5 +1,11 @@
 import type { VoiceMap } from '../narration/voice.ts';
-import type { PresetColours } from '../page/colours.ts';
+
+/** Colours of a page's headings by Notion's names; `toggleMap.h2` is for the toggle directly after an h2. */
+export type PresetColours = {
+  readonly h2?: string;
+  readonly h3?: string;
+  readonly toggleMap?: { readonly h2?: string };
+};
 
 /** What the job and the lesson say. */
 export type SettingsWish = {

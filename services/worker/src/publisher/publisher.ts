@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Lesson } from '../lesson/lesson.ts';
-import type { PresetColours } from '../page/colours.ts';
-import type { PageVoice } from '../page/study-section.ts';
+import type { PresetColours } from '../pipeline/settings.ts';
 
 export const pageSchema = z.object({
   /** What the publisher knows the page by. */
@@ -29,7 +28,7 @@ export type PublishRequest = {
 export type PageSound = {
   readonly mp3: Uint8Array;
   readonly durationMs: number;
-  readonly cast: readonly PageVoice[];
+  readonly cast: readonly { readonly speaker: string; readonly voiceName: string }[];
 };
 
 /** Where lessons become pages. Publishing twice with the same request makes one page. */

@@ -1,0 +1,64 @@
+import { type ServedService, serve } from '@esl/kit/grpc-server';
+import { accept, refuse } from '@esl/kit/outcome';
+import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
+import { status } from '@grpc/grpc-js';
+import type { Block } from '../lesson/blocks.ts';
+import { parseLesson } from '../lesson/lesson.ts';
+import { charactersIn, planNarration } from '../pipeline/plan-narration.ts';
+import type { Ports } from '../pipeline/run.ts';
+import { RunError } from '../pipeline/run-error.ts';
+import { findingToWire, specFromWire } from '../wire.ts';
+
+const STATUSES = {
+  unknown_preset: status.INVALID_ARGUMENT,
+  unknown_notion_database: status.INVALID_ARGUMENT,
+};
+
+const blocksIn = (body: readonly Block[]): number =>
+  body.reduce((total, block) => total + (block.type === 'markdown' ? block.nodes.length : 1), 0);
+
+/** Answers what a run would do, without doing it. */
+export const lessonsGrpc = ({ catalog, narrator }: Pick<Ports, 'catalog' | 'narrator'>): ServedService =>
+  serve(
+    LessonsService,
+    {
+      validate: async ({ text, spec: wireSpec }, { signal }) => {
+        const { ok, findings, lesson } = parseLesson(text);
+        const { title = '', student = '', level = '', topic = '' } = lesson?.meta ?? {};
+        const answer = {
+          ok,
+          findings: findings.map(findingToWire),
+          ...(lesson && { meta: { title, student, level, topic } }),
+        };
+        if (!ok || !lesson) return accept(answer);
+        const spec = specFromWire(wireSpec);
+        const { preset, voiceAccent, notionDatabase } = spec;
+        try {
+          const wish = { student, preset, voiceAccent, notionDatabase };
+          const settings = await catalog.resolve(wish, signal);
+          const { mode, segments, casting } = planNarration(lesson, spec, settings, narrator);
+          const cast = casting.ok ? casting.value.cast : [];
+          return accept({
+            ...answer,
+            plan: {
+              mode,
+              segments: segments.length,
+              cast: cast.map(({ speaker, voiceId, voiceName, source }) => ({
+                speaker,
+                voiceId,
+                voiceName,
+                source,
+              })),
+              characters: charactersIn(segments),
+              estimatedCost: 0,
+              blocks: blocksIn(lesson.body),
+            },
+          });
+        } catch (error) {
+          if (error instanceof RunError && !error.retryable) return refuse(error.code, error.message);
+          throw error;
+        }
+      },
+    },
+    STATUSES,
+  );

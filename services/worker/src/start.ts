@@ -1,0 +1,112 @@
+import { filesystemBlobStore } from '@esl/kit/blob-store';
+import { connectBus } from '@esl/kit/bus';
+import { connectGrpc } from '@esl/kit/grpc-client';
+import { startGrpcServer } from '@esl/kit/grpc-server';
+import type { Boot, Running } from '@esl/kit/service';
+import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
+import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { performRun } from './app/perform-run.ts';
+import { refreshJob } from './app/refresh-job.ts';
+import { runLeases } from './app/run-leases.ts';
+import type { Config } from './config.ts';
+import { lessonsGrpc } from './inbound/grpc.ts';
+import { takeWork } from './inbound/intake.ts';
+import { workHandlers } from './inbound/work.ts';
+import { localNarrator } from './narration/local-narrator.ts';
+import { segmentCache } from './narration/segment-cache.ts';
+import { speechEngine } from './narration/speech-engine.ts';
+import { grpcCatalog } from './outbound/grpc-catalog.ts';
+import { natsRunReports } from './outbound/nats-run-reports.ts';
+import type { Ports } from './pipeline/run.ts';
+import { localPublisher } from './publisher/local-publisher.ts';
+
+/** How long runs under way may take to end by themselves when the service stops, in ms. */
+const GRACE_MS = 6_000;
+
+/** Wires the whole service; `address` is where it serves gRPC. `graceMs` is shorter in specs. */
+export const startWorker = async (
+  { config, log }: Boot<Config>,
+  { graceMs = GRACE_MS } = {},
+): Promise<Running & { readonly address: string }> => {
+  const topology = { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) };
+  const bus = await connectBus(
+    { url: config.NATS_URL, name: 'worker', replicas: config.NATS_REPLICAS, topology },
+    log,
+  );
+  const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs: 5_000 });
+  const catalogService = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs: 5_000 });
+
+  const now = () => new Date();
+  const workerId = config.WORKER_ID;
+  const blobs = filesystemBlobStore(config.BLOB_DIR);
+  const catalog = grpcCatalog(catalogService.call);
+  const engine = speechEngine();
+  // What was spoken can be spoken again, and is checked when read: it need not wait for the disk.
+  const speech = segmentCache({
+    get: blobs.get,
+    put: (key, body, options, signal) => blobs.put(key, body, { ...options, mayBeLost: true }, signal),
+  });
+  const ports: Omit<Ports, 'checkLease'> = {
+    blobs,
+    catalog,
+    publisher: localPublisher({ blobs, now }),
+    narrator: localNarrator({ engine, cache: speech }),
+    narratorNotice: {
+      code: 'narrated_locally',
+      message:
+        'The lesson was narrated with the voices built in, because no ElevenLabs account is connected.',
+    },
+    now,
+  };
+
+  const leases = runLeases({ jobs: jobs.call, workerId, renewMs: config.LEASE_RENEW_MS, log });
+  const reports = natsRunReports(bus, now, log);
+  bus.nc.subscribe(CHANNELS.cancel.subject('*'), {
+    callback: (_, { subject }) => leases.nudge(subject.slice(CHANNELS.cancel.subject('').length)),
+  });
+  bus.nc.subscribe(CHANNELS.configChanged.subject(''), { callback: catalog.forget });
+  bus.onReconnect(catalog.forget);
+
+  const grpc = await startGrpcServer(
+    { host: config.BIND_HOST, port: config.GRPC_PORT },
+    [lessonsGrpc(ports)],
+    log,
+  );
+  const intake = takeWork(
+    bus,
+    workHandlers({
+      perform: performRun({ jobs: jobs.call, leases, reports, ports, workerId, log }),
+      refresh: refreshJob({ jobs: jobs.call, reports, ports, log }),
+    }),
+    { concurrency: config.WORKER_CONCURRENCY, log },
+  );
+
+  return {
+    address: grpc.address,
+    ready: { nats: bus.ping, jobs: jobs.ping, config: catalogService.ping },
+    stop: [
+      { name: 'intake', withinMs: 300, run: intake.stop },
+      {
+        name: 'runs',
+        withinMs: graceMs + 1_200,
+        run: async () => {
+          const handBack = setTimeout(leases.stopAll, graceMs);
+          await intake.idle();
+          clearTimeout(handBack);
+        },
+      },
+      { name: 'calls', withinMs: 300, run: grpc.close },
+      { name: 'speech', withinMs: 300, run: engine.close },
+      { name: 'nats', withinMs: 800, run: bus.drain },
+      {
+        name: 'clients',
+        withinMs: 100,
+        run: () => {
+          jobs.close();
+          catalogService.close();
+        },
+      },
+    ],
+  };
+};
