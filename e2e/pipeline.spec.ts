@@ -111,11 +111,11 @@ describe('actions on a job', () => {
     await system.putLesson('rerun.md', await sample('the-lost-parcel'));
     const parent = await finished(await system.submit({ md: 'rerun.md', withTts: true }));
     const { status, body } = await system.post(`/jobs/${parent.jobId}/rerun/audio`, {
-      voiceAccent: 'british',
+      voiceAccent: 'american',
     });
     expect(status).toBe(202);
     const job = await finished((body as { jobId: string }).jobId);
-    expect(job).toMatchObject({ state: 'succeeded', parentJobId: parent.jobId, voiceAccent: 'british' });
+    expect(job).toMatchObject({ state: 'succeeded', parentJobId: parent.jobId, voiceAccent: 'american' });
     expect(new URL(job.pageUrl ?? '').pathname).toBe(new URL(parent.pageUrl ?? '').pathname);
     expect(new URL(job.audioUrl ?? '').pathname).not.toBe(new URL(parent.audioUrl ?? '').pathname);
     expect((await system.job(parent.jobId)).state).toBe('succeeded');

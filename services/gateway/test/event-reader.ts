@@ -4,7 +4,9 @@ import { eventually } from '@esl/kit/testing/world';
 export type Frame = { readonly id: string | null; readonly event: string; readonly data: unknown };
 
 const parse = (block: string): Frame | null => {
-  const fields = new Map(block.split('\n').map((line) => [line.split(': ', 1)[0], line.slice(line.indexOf(': ') + 2)]));
+  const fields = new Map(
+    block.split('\n').map((line) => [line.split(': ', 1)[0], line.slice(line.indexOf(': ') + 2)]),
+  );
   const data = fields.get('data');
   return data === undefined
     ? null

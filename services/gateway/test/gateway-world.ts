@@ -55,9 +55,11 @@ const actionsService = (seen: unknown[]) =>
         accept({ capabilities: ['rerun_audio', 'cancel', 'edit_metadata'].map(capability) }),
       execute: async ({ jobId, type, payload, scope, actorId }) => {
         seen.push({ jobId, type, payload, owner: scope?.reach.value, actorId });
-        if (payload?.reason === 'too late') return refuse('invalid_state', 'A succeeded job cannot be cancelled.');
+        if (payload?.reason === 'too late')
+          return refuse('invalid_state', 'A succeeded job cannot be cancelled.');
         if (payload?.reason === true) return refuse('invalid_reason', '"reason" must be text.');
-        if (!['rerun_audio', 'cancel'].includes(type)) return refuse('invalid_action_type', 'No such action.');
+        if (!['rerun_audio', 'cancel'].includes(type))
+          return refuse('invalid_action_type', 'No such action.');
         if (jobId === 'unknown') return refuse('job_not_found', 'There is no such job.');
         return accept({
           message: 'Done.',
@@ -94,7 +96,9 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
     streams: Object.values(STREAMS),
     consumers: Object.values(CONSUMERS),
   });
-  const jobsService = await world.run(startJobs({ config: loadJobsConfig({ ...world.env }), log: world.log }));
+  const jobsService = await world.run(
+    startJobs({ config: loadJobsConfig({ ...world.env }), log: world.log }),
+  );
   const client = connectGrpc(JobsService, { address: jobsService.address, deadlineMs: 10_000 });
   world.defer(client.close);
   const executed: unknown[] = [];

@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ConsumerMessages, DeliverPolicy, type JsMsg, type StoredMsg } from '@nats-io/jetstream';
+import {
+  type ConsumerMessages,
+  DeliverPolicy,
+  JetStreamError,
+  type JsMsg,
+  type StoredMsg,
+} from '@nats-io/jetstream';
 import type { Bus } from './bus.ts';
 import type { Log } from './log.ts';
 
@@ -76,7 +82,8 @@ const stopOnTrouble = async (bus: Bus, messages: ConsumerMessages): Promise<void
 };
 
 /** The server's answer when it stores nothing from the sequence on. */
-const isEndOfStream = (error: unknown) => error instanceof JetStreamError && (error as { code?: number }).code === 404;
+const isEndOfStream = (error: unknown) =>
+  error instanceof JetStreamError && (error as { code?: number }).code === 404;
 
 /** Stored messages from `fromSeq` to `toSeq`, both inclusive, read in batches. */
 export async function* replay(

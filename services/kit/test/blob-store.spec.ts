@@ -15,7 +15,10 @@ const bytes = (body: string) => new TextEncoder().encode(body);
 describe('the filesystem blob store', () => {
   it('gives back what was put, whole and in part, with its type', async () => {
     await store.put('audio/ab/x.mp3', bytes('0123456789'), { contentType: 'audio/mpeg' }, signal);
-    expect(await store.head('audio/ab/x.mp3', signal)).toMatchObject({ bytes: 10, contentType: 'audio/mpeg' });
+    expect(await store.head('audio/ab/x.mp3', signal)).toMatchObject({
+      bytes: 10,
+      contentType: 'audio/mpeg',
+    });
     expect(new TextDecoder().decode((await store.get('audio/ab/x.mp3', signal)) ?? undefined)).toBe(
       '0123456789',
     );

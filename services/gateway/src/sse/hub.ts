@@ -51,7 +51,7 @@ export type StreamPast = {
 
 type Member = { readonly connection: Connection; readonly afterSeq: number };
 
-const open = gauge('esl_sse_connections', 'Open event streams');
+const openStreams = gauge('esl_sse_connections', 'Open event streams');
 
 export const createHub = (settings: {
   readonly toDto: (job: pb.Job) => Job;
@@ -94,7 +94,7 @@ export const createHub = (settings: {
   const forget = (connection: Connection) => {
     leaveLive(connection);
     members.delete(connection);
-    open.set(members.size);
+    openStreams.dec();
   };
 
   /** From here on the connection gets each event as it comes; what the ring holds after `seen` goes out first. */
@@ -158,7 +158,7 @@ export const createHub = (settings: {
     },
     open: (connection, lastSeen) => {
       members.set(connection, null);
-      open.set(members.size);
+      openStreams.inc();
       connection.closed.addEventListener('abort', () => forget(connection), { once: true });
       if (stopping) connection.end(RESUME_LATER);
       else if (!lastSeen) goLive(connection, lastSeq);
