@@ -1,12 +1,11 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { connectGrpc } from '@esl/kit/grpc-client';
-import { SCHEMA_HEADER } from '@esl/kit/publish';
+import { type Channel, publishBytes, SCHEMA_HEADER } from '@esl/kit/publish';
 import { shutDown } from '@esl/kit/shut-down';
 import { eventually } from '@esl/kit/testing/world';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { ArtifactKind, JobState, StepState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
-import { headers } from '@nats-io/nats-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { JobDocument } from '../../jobs/src/outbound/mongo-job-store.ts';
 import { longDialogue, sample } from './lessons.ts';
@@ -135,15 +134,11 @@ describe('cancelling', () => {
 
 describe('a message that makes no sense', () => {
   it('ends in DEAD, and the work goes on', async () => {
-    const raw = async (subject: string, schema: string, data: Uint8Array) => {
-      const described = headers();
-      described.set(SCHEMA_HEADER, schema);
-      await world.bus.js.publish(subject, data, { headers: described });
-    };
-    const schema = CHANNELS.runNormal.schema.typeName;
-    await raw('work.run.normal.garbage', schema, new Uint8Array([0xff, 0xff]));
-    await raw('work.run.low.unknown', 'esl.v9.Mystery', new Uint8Array());
-    await raw('work.run.high.empty', schema, new Uint8Array());
+    const raw = (subject: string, { schema }: Channel, data: Uint8Array) =>
+      publishBytes(world.bus, { schema, subject: () => subject }, '', data);
+    await raw('work.run.normal.garbage', CHANNELS.runNormal, new Uint8Array([0xff, 0xff]));
+    await raw('work.run.low.unknown', CHANNELS.jobCreated, new Uint8Array());
+    await raw('work.run.high.empty', CHANNELS.runHigh, new Uint8Array());
     const reasonOf = async (subject: string) => {
       const dead = await eventually(() =>
         world.bus.jsm.streams.getMessage('DEAD', { last_by_subj: `dead.${subject}` }).catch(() => null),

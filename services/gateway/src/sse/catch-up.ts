@@ -39,14 +39,15 @@ export const catchUp = async (
   let tries = 0;
   const send = async (events: readonly StreamEvent[]) => {
     for (const event of events) {
-      const frame = concerns(event, connection.viewer) ? frameOf(event) : null;
-      if (frame) connection.write(frame);
       if (connection.isFull()) await connection.drained(stallMs);
       if (signal.aborted) return;
+      const frame = concerns(event, connection.viewer) ? frameOf(event) : null;
+      if (frame) connection.write(frame);
       seen = event.seq;
     }
   };
   for (;;) {
+    if (connection.isFull()) await connection.drained(stallMs);
     signal.throwIfAborted();
     const floor = ring.floor();
     if (floor - seen > MAX_REPLAYED) return 'gap';
