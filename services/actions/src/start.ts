@@ -4,7 +4,6 @@ import { connectMongo } from '@esl/kit/mongo';
 import type { Boot, Running } from '@esl/kit/service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import { v7 } from 'uuid';
 import { allActions } from './app/actions.ts';
 import { executeAction } from './app/execute-action.ts';
 import type { Config } from './config.ts';
@@ -31,7 +30,7 @@ export const startActions = async ({
   const configService = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs: CALL_MS });
 
   const jobs = jobsClient(jobsService);
-  const actions = allActions({ jobs, catalog: configClient(configService), newId: () => v7() });
+  const actions = allActions({ jobs, catalog: configClient(configService) });
   const execute = executeAction({ actions, jobs, log: actionLog, clock: () => new Date() });
   const grpc = await startGrpcServer(
     { host: config.BIND_HOST, port: config.GRPC_PORT },

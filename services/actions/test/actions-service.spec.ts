@@ -62,7 +62,7 @@ const execute = (
   jobId: string,
   type: string,
   payload: Record<string, string | number | boolean | null> = {},
-  over: { scope?: typeof ana | typeof everyone; actorId?: string } = {},
+  over: { scope?: typeof ana | typeof everyone; actorId?: string; newJobId?: string } = {},
 ) => actions.execute({ scope: ana, actorId: 'ana', jobId, type, payload, ...over });
 
 const get = async (jobId: string) => {
@@ -151,6 +151,16 @@ describe('rerunning the audio', () => {
     const jobId = await given('succeeded');
     const { newJobId = '' } = await execute(jobId, 'rerun_audio');
     expect((await get(newJobId)).spec).toMatchObject({ ...spec, withTts: true, forceTts: false });
+  });
+
+  it('makes one job when the call is repeated', async () => {
+    const jobId = await given('succeeded');
+    const newJobId = v7();
+    for (let time = 0; time < 2; time += 1) {
+      expect((await execute(jobId, 'rerun_audio', {}, { newJobId })).newJobId).toBe(newJobId);
+    }
+    const { total } = await jobs.listJobs({ scope: ana, parentJobId: jobId });
+    expect(total).toBe(1n);
   });
 
   it('leaves the new job to the owner when an admin asks', async () => {

@@ -272,8 +272,7 @@ describe('readers that do not keep up', () => {
     const closed = openStreamsAre(1).then(() => true);
     while (!(await Promise.race([closed, false]))) {
       published.push(...(await publishFacts(100, { padding: 100_000 })));
-      await quick.until((frames) => frames.length === published.length).catch((e)=>{console.log('ERR', published.length, quick.frames.length, slow.frames.length);throw e});
-      console.log('LOOP', published.length, slow.frames.length, quick.frames.length);
+      await quick.until((frames) => frames.length === published.length);
     }
     slow.resume();
     await slow.ended;

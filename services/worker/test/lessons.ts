@@ -9,11 +9,11 @@ export const dialogueOf = async (turns: readonly string[]): Promise<string> => {
   return (await sample('the-lost-parcel')).replace(/(:::study-text[^\n]*\n)[\s\S]*?(\n:::)/, `$1${spoken}$2`);
 };
 
-/** Takes the local narrator seconds, so that there is a middle to break into. */
+/** Takes the local narrator a second or more, so that there is a middle to break into. */
 export const longDialogue = (marker: string): Promise<string> =>
   dialogueOf(
     Array.from(
-      { length: 60 },
+      { length: 20 },
       (_, index) =>
         `This is sentence number ${index} of ${marker}, and it goes on for a good while, because a long sentence takes longer to speak.`,
     ),

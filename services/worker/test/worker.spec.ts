@@ -100,7 +100,7 @@ describe('an error that may pass', () => {
     world.catalog.isBroken = true;
     const id = await world.submit(await sample('street-party'), { preset: 'lasting' });
     await eventually(async () => ((await world.job(id)).failure ? true : null));
-    await documents().updateOne({ _id: id }, { $set: { failedAttempts: 4 } });
+    await documents().updateOne({ _id: id }, { $set: { failedAttempts: 4 }, $inc: { version: 1 } });
     const job = await world.ended(id);
     expect(job).toMatchObject({ state: JobState.FAILED, failure: { code: 'service_unavailable' } });
   });

@@ -6,16 +6,16 @@ import {
   rerunAudioSchema,
 } from '@esl-pipeline/contracts/http/job-actions';
 import { type Action, type ActionRefusal, type Done, defineAction, invalidState } from '../domain/action.ts';
-import type { Catalog, Change, Jobs, Target } from './needs.ts';
+import type { Aim, Catalog, Change, Jobs } from './needs.ts';
 
-type Needs = { readonly jobs: Jobs; readonly catalog: Catalog; readonly newId: () => string };
+type Needs = { readonly jobs: Jobs; readonly catalog: Catalog };
 
 const answer = (change: Change, action: JobActionType, done: Done): Outcome<Done, ActionRefusal> => {
   if ('blockedBy' in change) return invalidState(action, change.blockedBy);
   return change.ok ? accept(done) : change;
 };
 
-const rerunAudio = ({ jobs, newId }: Needs): Action<Target> =>
+const rerunAudio = ({ jobs }: Pick<Needs, 'jobs'>): Action<Aim> =>
   defineAction({
     type: 'rerun_audio',
     label: 'Rerun audio',
@@ -25,8 +25,7 @@ const rerunAudio = ({ jobs, newId }: Needs): Action<Target> =>
     requiresFields: [],
     allowedIn: ['succeeded'],
     payload: rerunAudioSchema,
-    run: async ({ job, spec: before }, { voiceId, voiceAccent, forceTts = false }, signal) => {
-      const newJobId = newId();
+    run: async ({ job, spec: before, newJobId }, { voiceId, voiceAccent, forceTts = false }, signal) => {
       const spec = {
         ...before,
         withTts: true,
@@ -40,7 +39,7 @@ const rerunAudio = ({ jobs, newId }: Needs): Action<Target> =>
     },
   });
 
-const cancel = ({ jobs }: Needs): Action<Target> =>
+const cancel = ({ jobs }: Pick<Needs, 'jobs'>): Action<Aim> =>
   defineAction({
     type: 'cancel',
     label: 'Cancel job',
@@ -54,7 +53,7 @@ const cancel = ({ jobs }: Needs): Action<Target> =>
       }),
   });
 
-const editMetadata = ({ jobs, catalog }: Needs): Action<Target> =>
+const editMetadata = ({ jobs, catalog }: Needs): Action<Aim> =>
   defineAction({
     type: 'edit_metadata',
     label: 'Edit metadata',
@@ -78,7 +77,7 @@ const editMetadata = ({ jobs, catalog }: Needs): Action<Target> =>
   });
 
 /** Every action, in the order a UI shows them. */
-export const allActions = (needs: Needs): readonly Action<Target>[] => [
+export const allActions = (needs: Needs): readonly Action<Aim>[] => [
   rerunAudio(needs),
   cancel(needs),
   editMetadata(needs),

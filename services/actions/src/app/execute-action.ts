@@ -1,6 +1,6 @@
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
 import { type Action, type ActionRefusal, type Done, invalidState } from '../domain/action.ts';
-import type { ActionLog, Jobs, LoggedAction, Scope, Target } from './needs.ts';
+import type { ActionLog, Aim, Jobs, LoggedAction, Scope } from './needs.ts';
 
 export type ActionRequest = {
   readonly scope: Scope | undefined;
@@ -9,10 +9,12 @@ export type ActionRequest = {
   readonly jobId: string;
   readonly type: string;
   readonly payload: unknown;
+  /** For a job that the action makes; with the same id a repeated request makes no second one. */
+  readonly newJobId: string;
 };
 
 type Parts = {
-  readonly actions: readonly Action<Target>[];
+  readonly actions: readonly Action<Aim>[];
   readonly jobs: Pick<Jobs, 'find'>;
   readonly log: ActionLog;
   readonly clock: () => Date;
@@ -41,7 +43,7 @@ export const executeAction =
       if (!target.ok) return target;
       const { state } = target.value;
       if (!action.allowedIn.includes(state)) return invalidState(action.type, state);
-      return await ready.value.run(target.value, signal);
+      return await ready.value.run({ ...target.value, newJobId: request.newJobId }, signal);
     };
 
     const record = (result: Pick<LoggedAction, 'outcome' | 'newJobId'>) =>

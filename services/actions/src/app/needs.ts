@@ -15,6 +15,9 @@ export type Target = {
   readonly state: JobState;
 };
 
+/** A target, and the id of the job that an action on it makes, if it makes one. */
+export type Aim = Target & { readonly newJobId: string };
+
 /** What became of a change: the state the job was in when it could not be made. */
 export type Change = Outcome<null, 'job_not_found'> | { readonly ok: false; readonly blockedBy: string };
 

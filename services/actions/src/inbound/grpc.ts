@@ -3,8 +3,9 @@ import { type ServedService, serve } from '@esl/kit/grpc-server';
 import { accept } from '@esl/kit/outcome';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
 import { status } from '@grpc/grpc-js';
+import { v7 } from 'uuid';
 import type { executeAction } from '../app/execute-action.ts';
-import type { Target } from '../app/needs.ts';
+import type { Aim } from '../app/needs.ts';
 import type { Action, ActionRefusal } from '../domain/action.ts';
 
 const STATUSES = {
@@ -27,7 +28,7 @@ const STATUSES = {
 } as const satisfies Record<ActionRefusal, status>;
 
 export const actionsGrpc = (
-  actions: readonly Action<Target>[],
+  actions: readonly Action<Aim>[],
   execute: ReturnType<typeof executeAction>,
 ): ServedService =>
   serve(
@@ -43,8 +44,9 @@ export const actionsGrpc = (
             implemented: true,
           })),
         }),
-      execute: async ({ scope, actorId, jobId, type, payload = {} }, { signal }) => {
-        const outcome = await execute({ scope, actorId, jobId, type, payload }, signal);
+      execute: async ({ scope, actorId, jobId, type, payload = {}, newJobId: chosenId }, { signal }) => {
+        const request = { scope, actorId, jobId, type, payload, newJobId: chosenId || v7() };
+        const outcome = await execute(request, signal);
         if (!outcome.ok) return outcome;
         const { message, newJobId, at } = outcome.value;
         return accept({

@@ -9,6 +9,7 @@ import {
   rerunAudioSchema,
 } from '@esl-pipeline/contracts';
 import type { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
+import { v7 as uuidv7 } from 'uuid';
 import { scopeOf } from '../principal.ts';
 import { problem } from '../problem.ts';
 import { objectBody } from '../request-body.ts';
@@ -45,6 +46,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       jobId,
       type,
       payload,
+      newJobId: uuidv7(),
     });
     return {
       success: true,
