@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '@esl/kit/testing/world';
@@ -92,7 +92,6 @@ describe('POST /jobs', () => {
     const { job } = await system.jobs.getJob({ scope, jobId });
     const key = job?.spec?.lessonKey ?? '';
     expect(key).toMatch(/^lessons\/[0-9a-f]{2}\/[0-9a-f]{64}\.md$/);
-    const { readFile } = await import('node:fs/promises');
     expect(await readFile(join(system.blobDir, key), 'utf8')).toBe('as it was');
   });
 
@@ -261,7 +260,7 @@ describe('actions', () => {
     [400, 'invalid_action_type', { type: 'explode' }],
     [400, 'invalid_payload', { type: 'cancel', payload: 'x' }],
     [400, 'invalid_payload', { type: 'cancel', payload: null }],
-    [400, 'invalid_reason', { type: 'cancel', payload: { reason: 1e999 } }],
+    [400, 'invalid_reason', '{"type": "cancel", "payload": {"reason": 1e999}}'],
     [400, 'invalid_reason', { type: 'cancel', payload: { reason: true } }],
     [422, 'invalid_state', { type: 'cancel', payload: { reason: 'too late' } }],
   ])('are refused: %i %s', async (status, code, body) => {
@@ -342,11 +341,12 @@ describe('every answer', () => {
   });
 
   it('tells nothing of a fault but the request id', async () => {
-    const broken = await system.startGateway({ BLOB_DIR: '/proc/no-such-place' });
+    const noFolder = join(system.lessonsDir, 'lesson.md');
+    const broken = await system.startGateway({ BLOB_DIR: noFolder });
     const answer = await client(broken.url).post('/jobs', { md: 'lesson.md' });
     expectProblem(answer, 500, 'internal_error');
     expect(answer.body).toMatchObject({ details: { requestId: answer.headers.get('x-request-id') } });
-    expect(JSON.stringify(answer.body)).not.toMatch(/proc|ENOENT|at /);
+    expect(JSON.stringify(answer.body)).not.toMatch(/lesson|ENOTDIR|at /);
   });
 });
 

@@ -10,8 +10,8 @@ import type { Bus } from './bus.ts';
 import type { Log } from './log.ts';
 
 /**
- * What a tail sees. `reset` comes first and whenever the stream was made anew: sequences start over, and what was
- * known before can no longer be replayed. `epoch` names one life of the stream.
+ * What a tail sees. `reset` comes first and whenever the stream was made anew, or has lost its latest messages:
+ * sequences are given again, and what was known before can no longer be replayed. `epoch` names one life of the stream.
  */
 export type TailItem =
   | { readonly kind: 'reset'; readonly epoch: string; readonly lastSeq: number }
@@ -42,7 +42,7 @@ export async function* tail(
     signal.addEventListener('abort', close, { once: true });
     try {
       const position = await streamPosition(bus, stream);
-      if (position.epoch !== epoch) {
+      if (position.epoch !== epoch || position.lastSeq < nextSeq - 1) {
         epoch = position.epoch;
         nextSeq = position.lastSeq + 1;
         yield { kind: 'reset', epoch, lastSeq: position.lastSeq };

@@ -6,6 +6,7 @@ import type { Bus } from '../src/bus.ts';
 import { consume } from '../src/consume.ts';
 import { ack, giveUp, on, retry, type Verdict } from '../src/delivery.ts';
 import { publish, SCHEMA_HEADER } from '../src/publish.ts';
+import { ConsumerLost, pullOne } from '../src/pull.ts';
 import { replay, tail } from '../src/tail.ts';
 import { eventually, openWorld, type World } from '../testing/world.ts';
 
@@ -143,6 +144,38 @@ describe('consuming', () => {
     await world.restartNats({ wipe: true });
     await eventually(() => publish(bus, work, 'after-wipe', { value: 'wipe' }).catch(() => null));
     await eventually(() => (done.includes('wipe') ? true : null));
+  });
+});
+
+describe('pulling one message', () => {
+  const doers = { stream: 'TODO', durable: 'doers' };
+
+  it('answers at once when there is none, and waits when asked to', async () => {
+    expect(await pullOne(bus, doers, 0)).toBeNull();
+    const waiting = pullOne(bus, doers, 5_000);
+    await publish(bus, work, 'pulled', { value: 'x' });
+    const message = await waiting;
+    expect(message).toMatchObject({
+      subject: 'todo.pulled',
+      info: { stream: 'TODO', deliveryCount: 1 },
+    });
+    expect(message?.headers?.get(SCHEMA_HEADER)).toBe(work.schema.typeName);
+    message?.nak();
+    const again = await pullOne(bus, doers, 5_000);
+    expect(again?.info.deliveryCount).toBe(2);
+    expect(again?.seq).toBe(message?.seq);
+    again?.working();
+    again?.ack();
+    await eventually(async () => ((await bus.jsm.streams.info('TODO')).state.messages === 0 ? true : null));
+  });
+
+  it('says when the consumer is gone', async () => {
+    const lost = expect(pullOne(bus, doers, 5_000)).rejects.toBeInstanceOf(ConsumerLost);
+    await bus.nc.flush();
+    await bus.jsm.consumers.delete('TODO', 'doers');
+    await lost;
+    await expect(pullOne(bus, doers, 0)).rejects.toBeInstanceOf(ConsumerLost);
+    await bus.restore();
   });
 });
 

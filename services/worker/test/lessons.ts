@@ -10,10 +10,10 @@ export const dialogueOf = async (turns: readonly string[]): Promise<string> => {
 };
 
 /** Takes the local narrator a second or more, so that there is a middle to break into. */
-export const longDialogue = (marker: string): Promise<string> =>
+export const longDialogue = (marker: string, turns = 20): Promise<string> =>
   dialogueOf(
     Array.from(
-      { length: 20 },
+      { length: turns },
       (_, index) =>
         `This is sentence number ${index} of ${marker}, and it goes on for a good while, because a long sentence takes longer to speak.`,
     ),

@@ -42,7 +42,7 @@ describe('a submitted lesson', () => {
   });
 
   it('is narrated, and its progress is told meanwhile', async () => {
-    const id = await world.submit(await longDialogue('progress'), { withTts: true, upload: 's3' });
+    const id = await world.submit(await longDialogue('progress', 8), { withTts: true, upload: 's3' });
     await world.inStep(id, 'tts');
     const job = await world.ended(id);
     expect(job.steps.map(({ state }) => state)).toEqual(Array(6).fill(StepState.SUCCEEDED));
@@ -252,7 +252,7 @@ describe('with several workers', () => {
 
   it('one that cannot renew its lease stops by itself, and another finishes', async () => {
     const deaf = await apart.startOne({ LEASE_RENEW_MS: '200000', WORKER_CONCURRENCY: '1' });
-    const id = await apart.submit(await longDialogue('lost'), { withTts: true, forceTts: true });
+    const id = await apart.submit(await longDialogue('lost', 12), { withTts: true, forceTts: true });
     await attemptOf(id, 1);
     const able = await apart.startOne();
     await attemptOf(id, 2);
@@ -265,7 +265,7 @@ describe('with several workers', () => {
 
   it('a worker takes no more than it has slots for', async () => {
     const small = await apart.startOne({ WORKER_CONCURRENCY: '2' });
-    const lesson = await longDialogue('slots');
+    const lesson = await longDialogue('slots', 6);
     const ids = await Promise.all(Array.from({ length: 5 }, () => apart.submit(lesson, { withTts: true })));
     let most = 0;
     await eventually(async () => {

@@ -20,11 +20,12 @@ const ANY_WITH_BODY: readonly ErrorCode[] = [
 /** The schema as input, so that objects stay open: clients must expect fields to be added. */
 const AS_INPUT = { io: 'input', uri: componentRef } as const;
 
-const { schemas } = z.toJSONSchema(z.globalRegistry, AS_INPUT);
-
+/** Every schema that has an id. */
 const components = (): Json =>
   Object.fromEntries(
-    Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]),
+    Object.entries(z.toJSONSchema(z.globalRegistry, AS_INPUT).schemas).map(
+      ([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema],
+    ),
   );
 
 const schemaOf = (schema: z.ZodType): Json => {

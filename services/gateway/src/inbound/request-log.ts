@@ -19,6 +19,9 @@ const answered = seconds('esl_http_seconds', 'Time to answer a request', ['metho
 /** Methods are a bounded set in metrics, whatever clients send. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
+/** What is logged for a client that hung up before there was an answer, as nginx does. */
+const CLIENT_GONE = 499;
+
 /** Gives the request its ids, and writes one line when it is over: never the path itself, never the query. */
 export const requestLog =
   (log: Log): RequestHandler =>
@@ -31,7 +34,7 @@ export const requestLog =
     response.once('close', () => {
       const { method } = request;
       const route: string = response.locals.route ?? 'none';
-      const status = response.statusCode;
+      const status = response.headersSent ? response.statusCode : CLIENT_GONE;
       const ms = Math.round((performance.now() - startedAt) * 10) / 10;
       withContext(context, () => log.info({ method, route, status, ms }, 'request'));
       if (!response.locals.streamed) {

@@ -27,7 +27,16 @@ const identityOf = ({ dev, ino, size, mtimeNs, ctimeNs }: Stats) =>
 
 /** What it means for a reference to lead nowhere: missing, no folder, a loop of links, too long, not ours to read. */
 const NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES', 'EPERM', 'ENXIO']);
-const leadsNowhere = (error: unknown) => NOWHERE.has((error as NodeJS.ErrnoException).code ?? '');
+
+/** Null when a path leads nowhere. Only paths that callers name are asked so: a fault of the blob store stays one. */
+const unlessNowhere = async <T>(looking: Promise<T>): Promise<T | null> => {
+  try {
+    return await looking;
+  } catch (error) {
+    if (NOWHERE.has((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+};
 
 const staysInside = (reference: string): boolean =>
   !isAbsolute(reference) && !reference.includes('\0') && !reference.split('/').includes('..');
@@ -68,10 +77,16 @@ export const lessonFolder = (settings: {
     return key;
   };
 
-  const load = async (path: string): Promise<string | null> => {
+  /** The file behind a path, opened, if it lies inside the folder. */
+  const openInside = async (path: string) => {
     const [real, inside] = await Promise.all([realpath(path), realpath(root)]);
     if (!real.startsWith(inside.endsWith(sep) ? inside : inside + sep)) return null;
-    const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  };
+
+  const load = async (path: string): Promise<string | null> => {
+    const file = await unlessNowhere(openInside(path));
+    if (!file) return null;
     try {
       const before = await file.stat({ bigint: true });
       if (!isLesson(before)) return null;
@@ -96,19 +111,14 @@ export const lessonFolder = (settings: {
   return async (reference) => {
     if (!staysInside(reference)) return null;
     const path = join(root, reference);
-    try {
-      const found = await sharedStat(path);
-      if (!isLesson(found)) return null;
-      const identity = identityOf(found);
-      const known = remembered.get(path);
-      if (known?.identity === identity) return known.key;
-      const shared = `${path}\0${identity}`;
-      const loading = onTheWay.get(shared) ?? fewAtOnce(path).finally(() => onTheWay.delete(shared));
-      onTheWay.set(shared, loading);
-      return await loading;
-    } catch (error) {
-      if (leadsNowhere(error)) return null;
-      throw error;
-    }
+    const found = await unlessNowhere(sharedStat(path));
+    if (!found || !isLesson(found)) return null;
+    const identity = identityOf(found);
+    const known = remembered.get(path);
+    if (known?.identity === identity) return known.key;
+    const shared = `${path}\0${identity}`;
+    const loading = onTheWay.get(shared) ?? fewAtOnce(path).finally(() => onTheWay.delete(shared));
+    onTheWay.set(shared, loading);
+    return await loading;
   };
 };

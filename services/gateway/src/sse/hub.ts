@@ -16,7 +16,7 @@ import { type StoredMessage, type StreamEvent, streamEvent } from './event.ts';
 import type { Position } from './position.ts';
 import { eventRing } from './ring.ts';
 
-const RING = { maxEvents: 20_000, maxBytes: 64 * 1024 * 1024, maxAgeMs: 3_600_000 };
+const RING = { maxEvents: 5_000, maxBytes: 16 * 1024 * 1024, maxAgeMs: 3_600_000 };
 
 const HEARTBEAT = Buffer.from(':\n\n');
 const RESUME_LATER = Buffer.from('retry: 1000\n\n');
@@ -157,6 +157,7 @@ export const createHub = (settings: {
       deliver(event);
     },
     open: (connection, lastSeen) => {
+      if (connection.closed.aborted) return;
       members.set(connection, null);
       openStreams.inc();
       connection.closed.addEventListener('abort', () => forget(connection), { once: true });

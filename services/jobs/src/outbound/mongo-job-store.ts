@@ -8,6 +8,7 @@ import { Binary, type Collection, type Db, type Filter, MongoBulkWriteError } fr
 import type { JobFilter, JobSort, JobStore, Scope } from '../app/needs.ts';
 import type { Change } from '../domain/changes.ts';
 import { type JobId, type JobRecord, type JobState, later } from '../domain/job.ts';
+import { isFinal } from '../domain/moves.ts';
 import { factEntry, type OutboxEntry, workEntry } from '../wire.ts';
 
 type StoredEntry = Omit<OutboxEntry, 'payload'> & { readonly payload: Binary };
@@ -21,7 +22,7 @@ export type JobsCollection = Collection<JobDocument>;
 /** Duplicate key (MongoDB error code 11000). */
 const DUPLICATE_KEY = 11_000;
 const MAX_CONFLICTS = 20;
-const MAX_REMEMBERED = 5_000;
+const MAX_REMEMBERED = 1_000;
 
 export const openJobsCollection = async (db: Db): Promise<JobsCollection> => {
   const jobs = db.collection<JobDocument>('jobs');
@@ -102,6 +103,7 @@ export const mongoJobStore = (
   const remembered = new Map<JobId, { record: JobRecord; outbox: readonly OutboxEntry[] }>();
   const remember = (record: JobRecord, outbox: readonly OutboxEntry[]) => {
     remembered.delete(record.id);
+    if (isFinal(record.state)) return; // what is final is seldom changed again
     remembered.set(record.id, { record, outbox });
     const oldest = remembered.size > MAX_REMEMBERED ? remembered.keys().next().value : undefined;
     if (oldest) remembered.delete(oldest);

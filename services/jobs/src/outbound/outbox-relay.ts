@@ -20,7 +20,7 @@ const MAX_PULLED = 1_000;
 const LEFT_BEHIND_MS = 5_000;
 const SWEEP_BATCH = 200;
 /** How many acknowledged ids are remembered; a forgotten one is only published once more, and dropped by its id. */
-const MAX_ACKED = 50_000;
+const MAX_ACKED = 10_000;
 
 export type OutboxRelay = {
   readonly send: (jobId: JobId, entries: readonly OutboxEntry[]) => void;

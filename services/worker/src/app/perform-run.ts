@@ -83,7 +83,8 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
       ended.inc({ end: outcome });
       const failure = end.kind === 'failed' && { err: end.error, code: end.error.code, step: end.step };
       const durationMs = Math.round(performance.now() - startedAt);
-      log.info({ ...run, end: outcome, durationMs, ...failure }, 'run ended');
+      const level = failure && failure.code === 'internal_error' ? 'error' : 'info';
+      log[level]({ ...run, end: outcome, durationMs, ...failure }, 'run ended');
       return await settle(run, end, lease);
     } finally {
       steps.close();

@@ -41,6 +41,7 @@ export type RunLeases = {
   ) => Lease;
   /** The job may have been cancelled: asks now, if it runs here. */
   readonly nudge: (jobId: string) => void;
+  /** From now on: what is held, and what is yet to be. */
   readonly stopAll: () => void;
 };
 
@@ -70,6 +71,7 @@ export const runLeases = ({
   let tick: NodeJS.Timeout | null = null;
   let isRenewing = false;
   let isAskedAgain = false;
+  let isStopping = false;
 
   const end = (run: Held, why: StopReason) => {
     if (run.timer) clearTimeout(run.timer);
@@ -135,7 +137,8 @@ export const runLeases = ({
         timer: null,
       };
       held.set(run.jobId, mine);
-      watch(mine);
+      if (isStopping) end(mine, 'stopping');
+      else watch(mine);
       if (!tick) plan(renewMs);
       return {
         signal: mine.stop.signal,
@@ -154,6 +157,7 @@ export const runLeases = ({
       if (held.has(jobId)) void renew();
     },
     stopAll: () => {
+      isStopping = true;
       for (const run of held.values()) end(run, 'stopping');
     },
   };

@@ -111,7 +111,10 @@ export const runPipeline = async (
         run.checkpoint.record(name, done.inputHash, done.output);
         const isLastEffect = !STEPS.some((other) => other.name !== name && isToCome(other, run));
         // The manifest step follows at once and writes the same.
-        if (!isLastEffect) await run.checkpoint.write({ mayBeLost: true, signal: stop });
+        if (!isLastEffect) {
+          ports.checkLease();
+          await run.checkpoint.write({ mayBeLost: true, signal: stop });
+        }
       }
       change(name, { state: 'succeeded', finishedAt: ports.now(), detail: done.detail });
       end({ state: 'succeeded' });
