@@ -105,6 +105,15 @@ describe('creating jobs', () => {
     expect(jobs[0]).toMatchObject({ id, state: JobState.RUNNING, spec: { md: 'a.md' } });
   });
 
+  it('shows nothing of another owner’s job under an id that is taken', async () => {
+    const id = await create({ ownerId: 'ana' });
+    const wanted = call.createJobs({
+      jobs: [{ id, ownerId: 'bo', spec: { md: 'b.md', lessonKey: 'lessons/b.md' } }],
+    });
+    await expect(wanted).rejects.toMatchObject({ refusal: { code: 'invalid_job_id' } });
+    expect((await get(id)).ownerId).toBe('ana');
+  });
+
   it('uses the queue of the priority', async () => {
     const id = newJobId();
     const spec = { md: 'a.md', lessonKey: 'lessons/a.md' };

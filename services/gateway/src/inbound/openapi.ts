@@ -10,12 +10,7 @@ const componentRef = (id: string) => `${COMPONENTS}${id}`;
 
 /** What any operation may answer, and what any that reads a body may. */
 const ANY: readonly ErrorCode[] = ['invalid_request', 'unavailable', 'internal_error'];
-const ANY_WITH_BODY: readonly ErrorCode[] = [
-  'invalid_json',
-  'invalid_body',
-  'payload_too_large',
-  'unsupported_media_type',
-];
+const ANY_WITH_BODY: readonly ErrorCode[] = ['invalid_body', 'payload_too_large', 'unsupported_media_type'];
 
 /** The schema as input, so that objects stay open: clients must expect fields to be added. */
 const AS_INPUT = { io: 'input', uri: componentRef } as const;

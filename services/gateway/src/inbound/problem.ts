@@ -4,7 +4,6 @@ import { ERROR_STATUS, type ErrorClass, type ErrorEnvelope } from '@esl-pipeline
 
 /** The class of every code that the gateway itself answers with. Other services' codes: `CLASS_OF_REFUSAL`. */
 export const CLASS_OF = {
-  invalid_json: 'validation_failed',
   invalid_body: 'validation_failed',
   invalid_path: 'validation_failed',
   invalid_request: 'validation_failed',
@@ -104,7 +103,7 @@ const ofParser = (error: unknown): Problem | null => {
   const { type, status, statusCode } = error as { type?: string; status?: number; statusCode?: number };
   switch (type) {
     case 'entity.parse.failed':
-      return problem('invalid_json', 'The body is not valid JSON.');
+      return problem('invalid_body', 'The body is not valid JSON.');
     case 'entity.too.large':
       return problem('payload_too_large', 'The body is larger than 256 KiB.', {
         headers: { connection: 'close' },

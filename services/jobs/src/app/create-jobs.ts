@@ -19,5 +19,7 @@ export const createJobs =
         return refuse('invalid_job_id', 'A job id must be a UUIDv7 made just now.');
       }
     }
-    return accept(await create(jobs.map((job) => newRecord(job, now))));
+    const stored = await create(jobs.map((job) => newRecord(job, now)));
+    const isTaken = stored.some(({ ownerId }, index) => ownerId !== jobs[index]?.ownerId);
+    return isTaken ? refuse('invalid_job_id', 'A job id is taken.') : accept(stored);
   };
