@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { sample } from '../e2e/lessons.ts';
 import { startSystem } from '../e2e/system.ts';
+import { sample } from '../services/worker/test/lessons.ts';
 import { cpuMs, type Figure, httpClient, load, percentile } from './measure.ts';
 
 const VIEWERS = 2_000;

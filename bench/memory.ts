@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@esl/kit/testing/world';
-import { sample } from '../e2e/lessons.ts';
 import { startSystem } from '../e2e/system.ts';
+import { sample } from '../services/worker/test/lessons.ts';
 import { type Figure, httpClient, load, rssMb } from './measure.ts';
 
 const JOBS = 10_000;

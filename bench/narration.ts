@@ -1,6 +1,6 @@
 import { eventually } from '@esl/kit/testing/world';
-import { dialogueOf } from '../e2e/lessons.ts';
 import { startSystem } from '../e2e/system.ts';
+import { dialogueOf } from '../services/worker/test/lessons.ts';
 import type { Figure } from './measure.ts';
 
 const line = (index: number) =>

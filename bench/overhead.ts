@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { contentTypeOf, filesystemBlobStore } from '@esl/kit/blob-store';
 import { eventually } from '@esl/kit/testing/world';
-import { sample } from '../e2e/lessons.ts';
 import { startSystem } from '../e2e/system.ts';
 import type { Ports } from '../services/worker/src/pipeline/run.ts';
 import { runPipeline } from '../services/worker/src/pipeline/run-pipeline.ts';
 import { localPublisher } from '../services/worker/src/publisher/local-publisher.ts';
+import { sample } from '../services/worker/test/lessons.ts';
 import { cpuMs, type Figure, httpClient, load } from './measure.ts';
 
 const WARM = 300;

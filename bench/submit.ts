@@ -1,6 +1,6 @@
 import { MongoClient } from 'mongodb';
-import { sample } from '../e2e/lessons.ts';
 import { startSystem } from '../e2e/system.ts';
+import { sample } from '../services/worker/test/lessons.ts';
 import { type Figure, httpClient, load, median } from './measure.ts';
 
 const CONNECTIONS = 32;

@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { eventually } from '@esl/kit/testing/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { longDialogue, sample } from './lessons.ts';
+import { longDialogue, sample } from '../services/worker/test/lessons.ts';
 import { type System, startSystem } from './system.ts';
 
 let system: System;
 beforeAll(async () => {
   system = await startSystem();
   await system.putLesson('short.md', await sample('the-lost-parcel'));
-  await system.putLesson('long.md', await longDialogue('faults'));
+  await system.putLesson('long.md', await longDialogue('faults', 60));
 }, 120_000);
 afterAll(() => system?.stop());
 
@@ -113,7 +113,7 @@ describe('accepted jobs survive', () => {
 
   it('the loss of all JetStream data; watchers are told to read again', async () => {
     const watcher = await system.watch();
-    await system.putLesson('lost.md', await longDialogue('lost'));
+    await system.putLesson('lost.md', await longDialogue('lost', 60));
     const ids = [
       await system.submit({ md: 'lost.md', withTts: true }),
       await system.submit({ md: 'short.md' }),

@@ -1,7 +1,7 @@
 import { eventually } from '@esl/kit/testing/world';
 import { jobOptionsSchema, jobSchema } from '@esl-pipeline/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dialogueOf, longDialogue, sample } from './lessons.ts';
+import { dialogueOf, longDialogue, sample } from '../services/worker/test/lessons.ts';
 import { type System, startSystem } from './system.ts';
 
 let system: System;
@@ -88,7 +88,7 @@ describe('a lesson, from POST to page', () => {
 
 describe('actions on a job', () => {
   it('cancels a running job: its step is aborted, and it never succeeds later', async () => {
-    await system.putLesson('long.md', await longDialogue('cancelled'));
+    await system.putLesson('long.md', await longDialogue('cancelled', 60));
     const jobId = await system.submit({ md: 'long.md', withTts: true });
     await eventually(async () => ((await system.job(jobId)).progress?.step === 'tts' ? true : null), 30_000);
     const { status, body } = await system.post(`/jobs/${jobId}/actions`, {

@@ -50,8 +50,12 @@ export const openWorkerWorld = async ({ leaseMs = 2_000 } = {}) => {
   });
   world.defer(client.close);
 
-  /** What the catalog does next; a fault makes it answer as a broken service does. */
-  const catalog = { isBroken: false, calls: 0 };
+  /** What the catalog does next: a fault makes it answer as a broken service does, a hold keeps one caller waiting. */
+  const catalog: { isBroken: boolean; calls: number; hold: Promise<void> | null } = {
+    isBroken: false,
+    calls: 0,
+    hold: null,
+  };
   const config = await startGrpcServer(
     { host: '127.0.0.1', port: 0 },
     [
@@ -62,6 +66,9 @@ export const openWorkerWorld = async ({ leaseMs = 2_000 } = {}) => {
           listVoices: async () => accept({}),
           resolveSettings: async ({ preset, voiceAccent, notionDatabase }) => {
             catalog.calls += 1;
+            const { hold } = catalog;
+            catalog.hold = null;
+            await hold;
             if (catalog.isBroken) throw new Error('broken for this spec');
             if (preset === 'no-such-preset') return refuse('unknown_preset', 'There is no such preset.');
             return accept({

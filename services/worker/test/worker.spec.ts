@@ -251,13 +251,16 @@ describe('with several workers', () => {
   });
 
   it('one that cannot renew its lease stops by itself, and another finishes', async () => {
+    const held = Promise.withResolvers<void>();
+    apart.catalog.hold = held.promise;
     const deaf = await apart.startOne({ LEASE_RENEW_MS: '200000', WORKER_CONCURRENCY: '1' });
-    const id = await apart.submit(await longDialogue('lost', 12), { withTts: true, forceTts: true });
+    const id = await apart.submit(await longDialogue('lost', 4), { withTts: true, preset: 'calm-blue' });
     await attemptOf(id, 1);
     const able = await apart.startOne();
     await attemptOf(id, 2);
     const job = await apart.ended(id);
     expect(job.state).toBe(JobState.SUCCEEDED);
+    held.resolve();
     expect(await keysUnder(apart.blobFolder, 'pages')).toHaveLength(2);
     await shutDown(deaf.stop, apart.log);
     await shutDown(able.stop, apart.log);
