@@ -1,24 +1,8 @@
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
-import type { Job, JobEvent, JobEventType, JobState } from '@esl-pipeline/contracts';
+import type { Job, JobEvent, JobEventType } from '@esl-pipeline/contracts';
 import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { JOB_STATE_WORD, STEP_STATE_WORD } from '@esl-pipeline/contracts/http/job-words';
 import type { Links } from './links.ts';
-
-const STATE: Readonly<Record<number, JobState>> = {
-  [pb.JobState.QUEUED]: 'queued',
-  [pb.JobState.RUNNING]: 'running',
-  [pb.JobState.SUCCEEDED]: 'succeeded',
-  [pb.JobState.FAILED]: 'failed',
-  [pb.JobState.CANCELLED]: 'cancelled',
-};
-
-const STEP_STATE: Readonly<Record<number, Job['steps'][number]['state']>> = {
-  [pb.StepState.PENDING]: 'pending',
-  [pb.StepState.RUNNING]: 'running',
-  [pb.StepState.SUCCEEDED]: 'succeeded',
-  [pb.StepState.SKIPPED]: 'skipped',
-  [pb.StepState.FAILED]: 'failed',
-  [pb.StepState.CANCELLED]: 'cancelled',
-};
 
 const time = (at: Timestamp): string => timestampDate(at).toISOString();
 const timeOrNull = (at: Timestamp | undefined): string | null => (at ? time(at) : null);
@@ -52,7 +36,7 @@ export const jobDto = (job: pb.Job, links: Links): Job => {
     notionDatabase: spec.notionDatabase ?? null,
     mode: (spec.mode as Job['mode'] | undefined) ?? null,
     notionUrl: page,
-    state: required(STATE[job.state], 'state'),
+    state: required(JOB_STATE_WORD[job.state], 'state'),
     createdAt: time(required(job.createdAt, 'createdAt')),
     updatedAt: time(updatedAt),
     startedAt: timeOrNull(job.startedAt),
@@ -71,7 +55,7 @@ export const jobDto = (job: pb.Job, links: Links): Job => {
       : null,
     steps: job.steps.map((step) => ({
       name: step.name,
-      state: STEP_STATE[step.state] ?? 'pending',
+      state: STEP_STATE_WORD[step.state] ?? 'pending',
       startedAt: timeOrNull(step.startedAt),
       finishedAt: timeOrNull(step.finishedAt),
       detail: step.detail ?? null,

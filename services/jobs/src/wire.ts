@@ -1,7 +1,18 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type Timestamp, timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { said } from '@esl/kit/said';
 import { CHANNELS, type WorkPriority } from '@esl-pipeline/contracts/bus';
 import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import {
+  ARTIFACT_KIND_VALUE,
+  ARTIFACT_KIND_WORD,
+  JOB_STATE_VALUE,
+  JOB_STATE_WORD,
+  SEVERITY_VALUE,
+  SEVERITY_WORD,
+  STEP_STATE_VALUE,
+  STEP_STATE_WORD,
+} from '@esl-pipeline/contracts/http/job-words';
 import type { Change, RunResult } from './domain/changes.ts';
 import type {
   Artifact,
@@ -14,22 +25,8 @@ import type {
   JobState,
   Progress,
   Step,
-  StepState,
   Warning,
 } from './domain/job.ts';
-
-type Inverse<T extends Record<string, number>> = { readonly [K in keyof T as T[K]]: K };
-
-const invert = <T extends Record<string, number>>(table: T) =>
-  Object.fromEntries(Object.entries(table).map(([name, value]) => [value, name])) as Inverse<T>;
-
-const STATE = {
-  queued: pb.JobState.QUEUED,
-  running: pb.JobState.RUNNING,
-  succeeded: pb.JobState.SUCCEEDED,
-  failed: pb.JobState.FAILED,
-  cancelled: pb.JobState.CANCELLED,
-} as const satisfies Record<JobState, pb.JobState>;
 
 const PRIORITY = {
   high: pb.JobPriority.HIGH,
@@ -37,41 +34,19 @@ const PRIORITY = {
   low: pb.JobPriority.LOW,
 } as const satisfies Record<JobPriority, pb.JobPriority>;
 
-const STEP_STATE = {
-  pending: pb.StepState.PENDING,
-  running: pb.StepState.RUNNING,
-  succeeded: pb.StepState.SUCCEEDED,
-  skipped: pb.StepState.SKIPPED,
-  failed: pb.StepState.FAILED,
-  cancelled: pb.StepState.CANCELLED,
-} as const satisfies Record<StepState, pb.StepState>;
+const PRIORITY_OF: Readonly<Record<number, JobPriority>> = {
+  [PRIORITY.high]: 'high',
+  [PRIORITY.normal]: 'normal',
+  [PRIORITY.low]: 'low',
+};
 
-const SEVERITY = { error: pb.FindingSeverity.ERROR, warning: pb.FindingSeverity.WARNING } as const;
-const KIND = {
-  page: pb.ArtifactKind.PAGE,
-  audio: pb.ArtifactKind.AUDIO,
-  manifest: pb.ArtifactKind.MANIFEST,
-} as const;
-
-const STATE_OF: Readonly<Record<number, JobState>> = invert(STATE);
-const PRIORITY_OF: Readonly<Record<number, JobPriority>> = invert(PRIORITY);
-const STEP_STATE_OF: Readonly<Record<number, StepState>> = invert(STEP_STATE);
-const SEVERITY_OF: Readonly<Record<number, Finding['severity']>> = invert(SEVERITY);
-const KIND_OF: Readonly<Record<number, Artifact['kind']>> = invert(KIND);
-
-export const stateToWire = (state: JobState): pb.JobState => STATE[state];
-export const stateFromWire = (state: pb.JobState): JobState | null => STATE_OF[state] ?? null;
+export const stateToWire = (state: JobState): pb.JobState => JOB_STATE_VALUE[state];
+export const stateFromWire = (state: pb.JobState): JobState | null => JOB_STATE_WORD[state] ?? null;
 export const priorityFromWire = (priority: pb.JobPriority): JobPriority => PRIORITY_OF[priority] ?? 'normal';
 
 const time = (date: Date | null): Timestamp | undefined => (date ? timestampFromDate(date) : undefined);
 export const dateOf = (timestamp: Timestamp | undefined): Date | null =>
   timestamp ? timestampDate(timestamp) : null;
-
-/** Leaves out what is null: protobuf has no null, and an unset field is the same thing. */
-const said = <T extends object>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };
 
 export const jobToWire = (job: Job): pb.Job =>
   create(pb.JobSchema, {
@@ -88,7 +63,7 @@ export const jobToWire = (job: Job): pb.Job =>
     ownerId: job.ownerId,
     version: job.version,
     attempt: job.attempt,
-    state: STATE[job.state],
+    state: JOB_STATE_VALUE[job.state],
     priority: PRIORITY[job.priority],
     spec: create(pb.JobSpecSchema, said(job.spec)),
     createdAt: timestampFromDate(job.createdAt),
@@ -97,7 +72,7 @@ export const jobToWire = (job: Job): pb.Job =>
       create(pb.StepSchema, {
         ...said({ startedAt: time(step.startedAt), finishedAt: time(step.finishedAt), detail: step.detail }),
         name: step.name,
-        state: STEP_STATE[step.state],
+        state: STEP_STATE_VALUE[step.state],
       }),
     ),
     warnings: job.warnings.map((warning) => create(pb.WarningSchema, warning)),
@@ -105,7 +80,7 @@ export const jobToWire = (job: Job): pb.Job =>
       create(pb.FindingSchema, {
         ...said({ path: finding.path }),
         code: finding.code,
-        severity: SEVERITY[finding.severity],
+        severity: SEVERITY_VALUE[finding.severity],
         message: finding.message,
         line: finding.line,
       }),
@@ -113,7 +88,7 @@ export const jobToWire = (job: Job): pb.Job =>
     artifacts: job.artifacts.map((artifact) =>
       create(pb.ArtifactSchema, {
         ...said(artifact),
-        kind: KIND[artifact.kind],
+        kind: ARTIFACT_KIND_VALUE[artifact.kind],
         bytes: BigInt(artifact.bytes),
       }),
     ),
@@ -143,7 +118,7 @@ export const progressFromWire = ({ step, done, total }: pb.Progress): Progress =
 
 export const stepFromWire = (step: pb.Step): Step => ({
   name: step.name,
-  state: STEP_STATE_OF[step.state] ?? 'pending',
+  state: STEP_STATE_WORD[step.state] ?? 'pending',
   startedAt: dateOf(step.startedAt),
   finishedAt: dateOf(step.finishedAt),
   detail: step.detail ?? null,
@@ -152,7 +127,7 @@ export const stepFromWire = (step: pb.Step): Step => ({
 export const warningFromWire = ({ code, message }: pb.Warning): Warning => ({ code, message });
 
 export const artifactFromWire = (artifact: pb.Artifact): Artifact[] => {
-  const kind = KIND_OF[artifact.kind];
+  const kind = ARTIFACT_KIND_WORD[artifact.kind];
   if (!kind) return [];
   const { key, url, contentType, bytes, sha256 } = artifact;
   return [{ kind, key: key ?? null, url: url ?? null, contentType, bytes: Number(bytes), sha256 }];
@@ -160,7 +135,7 @@ export const artifactFromWire = (artifact: pb.Artifact): Artifact[] => {
 
 const findingFromWire = ({ code, severity, message, line, path }: pb.Finding): Finding => ({
   code,
-  severity: SEVERITY_OF[severity] ?? 'error',
+  severity: SEVERITY_WORD[severity] ?? 'error',
   message,
   line,
   path: path ?? null,
@@ -212,7 +187,7 @@ export const factEntry = (job: Job, fact: Change['fact'], from: JobState | null)
   const { schema } = CHANNELS[channel];
   const message = create(
     schema,
-    fact === 'state_changed' && from ? { ...common, from: STATE[from] } : common,
+    fact === 'state_changed' && from ? { ...common, from: JOB_STATE_VALUE[from] } : common,
   );
   return { id, version: job.version, channel, payload: toBinary(schema, message) };
 };

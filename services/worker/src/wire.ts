@@ -2,38 +2,14 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { RunResultSchema } from '@esl-pipeline/contracts/esl/events/v1/run_events';
 import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import {
+  ARTIFACT_KIND_VALUE,
+  SEVERITY_VALUE,
+  STEP_STATE_VALUE,
+} from '@esl-pipeline/contracts/http/job-words';
 import type { Finding } from './lesson/findings.ts';
-import type {
-  Artifact,
-  JobSpec,
-  RunJob,
-  RunResult,
-  Step,
-  StepName,
-  StepState,
-  Warning,
-} from './pipeline/run.ts';
+import type { Artifact, JobSpec, RunJob, RunResult, Step, StepName, Warning } from './pipeline/run.ts';
 import type { RunEnd, RunProgress } from './pipeline/run-pipeline.ts';
-
-const STEP_STATE = {
-  pending: pb.StepState.PENDING,
-  running: pb.StepState.RUNNING,
-  succeeded: pb.StepState.SUCCEEDED,
-  skipped: pb.StepState.SKIPPED,
-  failed: pb.StepState.FAILED,
-  cancelled: pb.StepState.CANCELLED,
-} as const satisfies Record<StepState, pb.StepState>;
-
-const KIND = {
-  page: pb.ArtifactKind.PAGE,
-  audio: pb.ArtifactKind.AUDIO,
-  manifest: pb.ArtifactKind.MANIFEST,
-} as const satisfies Record<Artifact['kind'], pb.ArtifactKind>;
-
-const SEVERITY = {
-  error: pb.FindingSeverity.ERROR,
-  warning: pb.FindingSeverity.WARNING,
-} as const satisfies Record<Finding['severity'], pb.FindingSeverity>;
 
 export const specFromWire = (spec: pb.JobSpec | undefined): JobSpec => ({
   lessonKey: spec?.lessonKey ?? '',
@@ -57,7 +33,7 @@ export const runJobFromWire = (job: pb.Job): RunJob => ({
 const stepToWire = ({ name, state, startedAt, finishedAt, detail }: Step) =>
   create(pb.StepSchema, {
     name,
-    state: STEP_STATE[state],
+    state: STEP_STATE_VALUE[state],
     ...(startedAt && { startedAt: timestampFromDate(startedAt) }),
     ...(finishedAt && { finishedAt: timestampFromDate(finishedAt) }),
     ...(detail !== null && { detail }),
@@ -66,7 +42,7 @@ const stepToWire = ({ name, state, startedAt, finishedAt, detail }: Step) =>
 export const findingToWire = ({ code, severity, message, line, path }: Finding) =>
   create(pb.FindingSchema, {
     code,
-    severity: SEVERITY[severity],
+    severity: SEVERITY_VALUE[severity],
     message,
     line,
     ...(path !== undefined && { path }),
@@ -76,7 +52,7 @@ export const warningToWire = (warning: Warning) => create(pb.WarningSchema, warn
 
 export const artifactToWire = ({ kind, key, url, contentType, bytes, sha256 }: Artifact) =>
   create(pb.ArtifactSchema, {
-    kind: KIND[kind],
+    kind: ARTIFACT_KIND_VALUE[kind],
     ...(key !== null && { key }),
     ...(url !== null && { url }),
     contentType,

@@ -1,19 +1,9 @@
 import { CallFailed, type GrpcClient, Refused } from '@esl/kit/grpc-client';
 import { accept, refuse } from '@esl/kit/outcome';
-import { JobState as WireState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import type { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import type { JobState } from '@esl-pipeline/contracts/http/job';
+import { JOB_STATE_WORD } from '@esl-pipeline/contracts/http/job-words';
 import { status } from '@grpc/grpc-js';
 import type { Change, Jobs } from '../app/needs.ts';
-
-const STATE_OF: Readonly<Record<WireState, JobState | null>> = {
-  [WireState.UNSPECIFIED]: null,
-  [WireState.QUEUED]: 'queued',
-  [WireState.RUNNING]: 'running',
-  [WireState.SUCCEEDED]: 'succeeded',
-  [WireState.FAILED]: 'failed',
-  [WireState.CANCELLED]: 'cancelled',
-};
 
 const jobNotFound = () => refuse('job_not_found', 'There is no such job.');
 
@@ -41,7 +31,7 @@ export const jobsClient = ({ call }: Pick<GrpcClient<typeof JobsService>, 'call'
     if (!scope) return refuse('scope_required', 'The request says nobody’s jobs.');
     try {
       const { job } = await call.getJob({ scope, jobId }, signal);
-      const state = job && STATE_OF[job.state];
+      const state = job && JOB_STATE_WORD[job.state];
       if (!job?.spec || !state) throw new Error('the jobs service answered a job without spec or state');
       return accept({ scope, job, spec: job.spec, state });
     } catch (error) {

@@ -1,6 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type ServedService, serve } from '@esl/kit/grpc-server';
 import { accept } from '@esl/kit/outcome';
+import { said } from '@esl/kit/said';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import { status } from '@grpc/grpc-js';
 import type { Snapshot } from '../app/live-catalog.ts';
@@ -12,12 +13,6 @@ const STATUSES = {
   unknown_preset: status.INVALID_ARGUMENT,
   unknown_notion_database: status.INVALID_ARGUMENT,
 } as const satisfies Record<SettingsRefusal, status>;
-
-/** Leaves out what is null: protobuf has no null, and an unset field is the same thing. */
-const said = <T extends object>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };
 
 const voiceMapToWire = ({ auto, defaultVoice, speakers }: VoiceMap) => ({
   auto: auto ?? true,

@@ -1,8 +1,8 @@
 import { coalesce } from '@esl/kit/coalesce';
 import type { GrpcClient } from '@esl/kit/grpc-client';
+import { said } from '@esl/kit/said';
 import type { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import type { CreateJob, NewJob } from '../app/submit-job.ts';
-import { said } from '../said.ts';
 
 /** Jobs of one call, and calls under way together; what is submitted meanwhile goes into the next. */
 const MAX_JOBS_A_CALL = 200;

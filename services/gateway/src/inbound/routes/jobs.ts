@@ -1,8 +1,8 @@
 import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { GrpcClient } from '@esl/kit/grpc-client';
+import { said } from '@esl/kit/said';
 import {
   type Job,
-  type JobState,
   jobAcceptedSchema,
   jobListSchema,
   jobSchema,
@@ -11,23 +11,15 @@ import {
   SUBMIT_JOB_CODES,
   submitJobSchema,
 } from '@esl-pipeline/contracts';
-import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobSort, type JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { JOB_STATE_VALUE } from '@esl-pipeline/contracts/http/job-words';
 import { z } from 'zod';
 import type { submitJob } from '../../app/submit-job.ts';
-import { said } from '../../said.ts';
 import { scopeOf } from '../principal.ts';
 import { jobNotFound, problem } from '../problem.ts';
 import { objectBody, parseFields } from '../request-body.ts';
 import type { Call, Handler, Route } from '../route.ts';
-
-const STATE: Readonly<Record<JobState, pb.JobState>> = {
-  queued: pb.JobState.QUEUED,
-  running: pb.JobState.RUNNING,
-  succeeded: pb.JobState.SUCCEEDED,
-  failed: pb.JobState.FAILED,
-  cancelled: pb.JobState.CANCELLED,
-};
 
 const SORT: Readonly<Record<NonNullable<ListJobsQuery['sort']>, JobSort>> = {
   '-createdAt': JobSort.CREATED_DESC,
@@ -99,7 +91,7 @@ export const jobRoutes = ({
         }),
         scope: { reach: { case: 'ownerId', value: principal.ownerId } },
         pageSize: query.limit ?? defaultLimit,
-        states: (query.state ?? []).map((state) => STATE[state]),
+        states: (query.state ?? []).map((state) => JOB_STATE_VALUE[state]),
       },
       signal,
     );
