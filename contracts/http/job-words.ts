@@ -38,5 +38,6 @@ export const ARTIFACT_KIND_VALUE = {
   page: pb.ArtifactKind.PAGE,
   audio: pb.ArtifactKind.AUDIO,
   manifest: pb.ArtifactKind.MANIFEST,
+  transcript: pb.ArtifactKind.TRANSCRIPT,
 } as const;
 export const ARTIFACT_KIND_WORD = wordsOf(ARTIFACT_KIND_VALUE);

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { flag, InvalidEnvironment, integer, readEnv } from './env.ts';
@@ -20,5 +23,15 @@ describe('reading the environment', () => {
     expect(read).toThrow(InvalidEnvironment);
     expect(read).toThrow(/URL: .*\n.*LIMIT: must be a whole number/);
     expect(read).not.toThrow(/p4ssw0rd/);
+  });
+
+  it('reads a variable from the file that <NAME>_FILE names, unless it is set itself', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'esl-env-'));
+    const file = join(folder, 'url');
+    await writeFile(file, 'http://mounted\n');
+    expect(readEnv(schema, { URL_FILE: file }).URL).toBe('http://mounted');
+    expect(readEnv(schema, { URL: 'http://a', URL_FILE: file }).URL).toBe('http://a');
+    expect(() => readEnv(schema, { URL_FILE: join(folder, 'gone') })).toThrow(/URL_FILE: cannot be read/);
+    await rm(folder, { recursive: true });
   });
 });

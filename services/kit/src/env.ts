@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** The environment is not what the service needs. The message names every faulty variable, never a value. */
@@ -5,11 +6,28 @@ export class InvalidEnvironment extends Error {
   override name = 'InvalidEnvironment';
 }
 
-/** Reads the environment through a schema. An empty variable counts as unset. */
+/** What `<NAME>_FILE` points to, as orchestrators mount secrets; the file's last line break is not part of it. */
+const readMounted = (name: string, file: string): string => {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new InvalidEnvironment(`the environment has faults:\n  ${name}_FILE: cannot be read`, {
+      cause: error,
+    });
+  }
+};
+
+/**
+ * Reads the environment through a schema. An empty variable counts as unset, and any variable may instead be a file
+ * named by `<NAME>_FILE`.
+ */
 export const readEnv = <S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv): Readonly<z.infer<S>> => {
-  const set = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
-  );
+  const set: Record<string, string> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const file = env[`${name}_FILE`];
+    const value = env[name] || (file && readMounted(name, file));
+    if (value) set[name] = value;
+  }
   const result = schema.safeParse(set);
   if (result.success) return Object.freeze(result.data);
   const faults = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);

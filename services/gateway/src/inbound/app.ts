@@ -1,7 +1,13 @@
 import type { Log } from '@esl/kit/log';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import helmet from 'helmet';
-import type { Authenticate } from './principal.ts';
+import { ANONYMOUS, type Authenticate, hasRole, type Principal } from './principal.ts';
 import { expected, fault, notFound, type Problem, problem } from './problem.ts';
 import { jsonBody } from './request-body.ts';
 import { requestLog } from './request-log.ts';
@@ -30,11 +36,18 @@ const sendJson = (response: Response, { status, body, headers }: Reply): void =>
 const sendProblem = (response: Response, { status, envelope, headers }: Problem): void =>
   sendJson(response, { status, body: envelope, headers });
 
+const admit = async ({ access }: Route, authenticate: Authenticate, request: Request): Promise<Principal> => {
+  if (access === 'public') return ANONYMOUS;
+  const principal = await authenticate(request);
+  if (hasRole(principal, access)) return principal;
+  throw problem('forbidden', 'Your account may not do this.');
+};
+
 const serve = (route: Route, authenticate: Authenticate): RequestHandler => {
   return async (request, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const principal = await authenticate(request);
+    const principal = await admit(route, authenticate, request);
     const reply = await route.handle({ principal, request, response, signal: gone.signal });
     if (!reply) return;
     if (reply.status === 304) response.writeHead(304, { ...reply.headers }).end();

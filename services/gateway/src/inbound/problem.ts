@@ -25,6 +25,7 @@ export const CLASS_OF = {
   too_many_job_ids: 'validation_failed',
   range_not_satisfiable: 'validation_failed',
   link_expired: 'forbidden',
+  forbidden: 'forbidden',
   not_found: 'not_found',
   method_not_allowed: 'method_not_allowed',
   payload_too_large: 'payload_too_large',

@@ -1,9 +1,10 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import type { Principal } from './principal.ts';
+import type { Principal, Role } from './principal.ts';
 import type { ErrorCode } from './problem.ts';
 
 export type Call = {
+  /** On a public route: whoever nobody in particular is. */
   readonly principal: Principal;
   readonly request: Request;
   readonly response: Response;
@@ -30,11 +31,13 @@ export type Answer = {
 
 /** One operation: Express routes, 405 answers and the OpenAPI document are all made from these. */
 export type Route = {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** In Express's notation: `:name` is one segment, `*name` the rest. */
   readonly path: string;
   /** Only `core` routes exist while the extended API is off. */
   readonly reach: 'core' | 'extended';
+  /** Who may call it: anyone, without saying who; or a caller of at least this role. */
+  readonly access: 'public' | Role;
   readonly tag: 'Jobs' | 'Events' | 'Options' | 'Files' | 'Service';
   /** Also the OpenAPI operation id. */
   readonly name: string;

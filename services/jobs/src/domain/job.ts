@@ -42,7 +42,7 @@ export type Finding = {
   readonly line: number;
   readonly path: string | null;
 };
-export type ArtifactKind = 'page' | 'audio' | 'manifest';
+export type ArtifactKind = 'page' | 'audio' | 'manifest' | 'transcript';
 export type Artifact = {
   readonly kind: ArtifactKind;
   readonly key: string | null;

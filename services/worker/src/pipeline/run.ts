@@ -33,7 +33,7 @@ export type RunJob = {
 export type Warning = { readonly code: string; readonly message: string };
 
 export type Artifact = {
-  readonly kind: 'page' | 'audio' | 'manifest';
+  readonly kind: 'page' | 'audio' | 'manifest' | 'transcript';
   readonly key: string | null;
   readonly url: string | null;
   readonly contentType: string;

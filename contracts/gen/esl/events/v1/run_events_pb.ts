@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Artifact, Failure, Finding, Progress, Step, Warning } from "../../jobs/v1/job_pb.ts";
+import type { Artifact, Failure, Finding, LessonSummary, Narration, Progress, Step, Warning } from "../../jobs/v1/job_pb.ts";
 import { file_esl_jobs_v1_job } from "../../jobs/v1/job_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file esl/events/v1/run_events.proto.
  */
 export const file_esl_events_v1_run_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lc2wvZXZlbnRzL3YxL3J1bl9ldmVudHMucHJvdG8SDWVzbC5ldmVudHMudjEizQEKClJ1blN0ZXBwZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAUgASgNEiAKBXN0ZXBzGAYgAygLMhEuZXNsLmpvYnMudjEuU3RlcBInCghwcm9ncmVzcxgHIAEoCzIVLmVzbC5qb2JzLnYxLlByb2dyZXNzIpwBCgxSdW5TdWNjZWVkZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBnJlc3VsdBgFIAEoCzIYLmVzbC5ldmVudHMudjEuUnVuUmVzdWx0ItgBCglSdW5GYWlsZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBnJlc3VsdBgFIAEoCzIYLmVzbC5ldmVudHMudjEuUnVuUmVzdWx0EiUKB2ZhaWx1cmUYBiABKAsyFC5lc2wuam9icy52MS5GYWlsdXJlEhYKDnJldHJ5X2FmdGVyX21zGAcgASgNIpwBCgxSdW5DYW5jZWxsZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBnJlc3VsdBgFIAEoCzIYLmVzbC5ldmVudHMudjEuUnVuUmVzdWx0IsQBCgxSdW5SZWZyZXNoZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKCWFydGlmYWN0cxgFIAMoCzIVLmVzbC5qb2JzLnYxLkFydGlmYWN0EiYKCHdhcm5pbmdzGAYgAygLMhQuZXNsLmpvYnMudjEuV2FybmluZyKnAQoJUnVuUmVzdWx0EiAKBXN0ZXBzGAEgAygLMhEuZXNsLmpvYnMudjEuU3RlcBImCgh3YXJuaW5ncxgCIAMoCzIULmVzbC5qb2JzLnYxLldhcm5pbmcSJgoIZmluZGluZ3MYAyADKAsyFC5lc2wuam9icy52MS5GaW5kaW5nEigKCWFydGlmYWN0cxgEIAMoCzIVLmVzbC5qb2JzLnYxLkFydGlmYWN0YgZwcm90bzM", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
+  fileDesc("Ch5lc2wvZXZlbnRzL3YxL3J1bl9ldmVudHMucHJvdG8SDWVzbC5ldmVudHMudjEi+QEKClJ1blN0ZXBwZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAUgASgNEiAKBXN0ZXBzGAYgAygLMhEuZXNsLmpvYnMudjEuU3RlcBInCghwcm9ncmVzcxgHIAEoCzIVLmVzbC5qb2JzLnYxLlByb2dyZXNzEioKBmxlc3NvbhgIIAEoCzIaLmVzbC5qb2JzLnYxLkxlc3NvblN1bW1hcnkinAEKDFJ1blN1Y2NlZWRlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQi2AEKCVJ1bkZhaWxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQSJQoHZmFpbHVyZRgGIAEoCzIULmVzbC5qb2JzLnYxLkZhaWx1cmUSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0inAEKDFJ1bkNhbmNlbGxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQixAEKDFJ1blJlZnJlc2hlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoJYXJ0aWZhY3RzGAUgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSJgoId2FybmluZ3MYBiADKAsyFC5lc2wuam9icy52MS5XYXJuaW5nIv4BCglSdW5SZXN1bHQSIAoFc3RlcHMYASADKAsyES5lc2wuam9icy52MS5TdGVwEiYKCHdhcm5pbmdzGAIgAygLMhQuZXNsLmpvYnMudjEuV2FybmluZxImCghmaW5kaW5ncxgDIAMoCzIULmVzbC5qb2JzLnYxLkZpbmRpbmcSKAoJYXJ0aWZhY3RzGAQgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSKgoGbGVzc29uGAUgASgLMhouZXNsLmpvYnMudjEuTGVzc29uU3VtbWFyeRIpCgluYXJyYXRpb24YBiABKAsyFi5lc2wuam9icy52MS5OYXJyYXRpb25iBnByb3RvMw", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
 
 /**
  * Subject run.step.<job_id>, stream RUNS: how far a run is. Sent when it changes, at most a few times a second.
@@ -62,6 +62,13 @@ export type RunStepped = Message<"esl.events.v1.RunStepped"> & {
    * @generated from field: esl.jobs.v1.Progress progress = 7;
    */
   progress?: Progress | undefined;
+
+  /**
+   * Once the lesson has been read.
+   *
+   * @generated from field: esl.jobs.v1.LessonSummary lesson = 8;
+   */
+  lesson?: LessonSummary | undefined;
 };
 
 /**
@@ -283,6 +290,20 @@ export type RunResult = Message<"esl.events.v1.RunResult"> & {
    * @generated from field: repeated esl.jobs.v1.Artifact artifacts = 4;
    */
   artifacts: Artifact[];
+
+  /**
+   * Once the lesson has been read.
+   *
+   * @generated from field: esl.jobs.v1.LessonSummary lesson = 5;
+   */
+  lesson?: LessonSummary | undefined;
+
+  /**
+   * Once it has been narrated.
+   *
+   * @generated from field: esl.jobs.v1.Narration narration = 6;
+   */
+  narration?: Narration | undefined;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file esl/jobs/v1/job.proto.
  */
 export const file_esl_jobs_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChVlc2wvam9icy92MS9qb2IucHJvdG8SC2VzbC5qb2JzLnYxIr8CCgdKb2JTcGVjEgoKAm1kGAEgASgJEhIKCmxlc3Nvbl9rZXkYAiABKAkSEwoGcHJlc2V0GAMgASgJSACIAQESEAoId2l0aF90dHMYBCABKAgSEwoGdXBsb2FkGAUgASgJSAGIAQESFQoIdm9pY2VfaWQYBiABKAlIAogBARIZCgx2b2ljZV9hY2NlbnQYByABKAlIA4gBARIWCglmb3JjZV90dHMYCCABKAhIBIgBARIcCg9ub3Rpb25fZGF0YWJhc2UYCSABKAlIBYgBARIRCgRtb2RlGAogASgJSAaIAQFCCQoHX3ByZXNldEIJCgdfdXBsb2FkQgsKCV92b2ljZV9pZEIPCg1fdm9pY2VfYWNjZW50QgwKCl9mb3JjZV90dHNCEgoQX25vdGlvbl9kYXRhYmFzZUIHCgVfbW9kZSLyBQoDSm9iEgoKAmlkGAEgASgJEhAKCG93bmVyX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDwoHYXR0ZW1wdBgEIAEoDRIkCgVzdGF0ZRgFIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEioKCHByaW9yaXR5GAYgASgOMhguZXNsLmpvYnMudjEuSm9iUHJpb3JpdHkSIgoEc3BlYxgHIAEoCzIULmVzbC5qb2JzLnYxLkpvYlNwZWMSGgoNcGFyZW50X2pvYl9pZBgIIAEoCUgAiAEBEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgdmYWlsdXJlGA0gASgLMhQuZXNsLmpvYnMudjEuRmFpbHVyZRIaCg1jYW5jZWxfcmVhc29uGA4gASgJSAGIAQESJwoIcHJvZ3Jlc3MYDyABKAsyFS5lc2wuam9icy52MS5Qcm9ncmVzcxIgCgVzdGVwcxgQIAMoCzIRLmVzbC5qb2JzLnYxLlN0ZXASJgoId2FybmluZ3MYESADKAsyFC5lc2wuam9icy52MS5XYXJuaW5nEiYKCGZpbmRpbmdzGBIgAygLMhQuZXNsLmpvYnMudjEuRmluZGluZxIoCglhcnRpZmFjdHMYEyADKAsyFS5lc2wuam9icy52MS5BcnRpZmFjdBIsCghyZXRyeV9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEAoOX3BhcmVudF9qb2JfaWRCEAoOX2NhbmNlbF9yZWFzb24iVwoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEQoEc3RlcBgDIAEoCUgAiAEBEhEKCXJldHJ5YWJsZRgEIAEoCEIHCgVfc3RlcCI1CghQcm9ncmVzcxIMCgRzdGVwGAEgASgJEgwKBGRvbmUYAiABKA0SDQoFdG90YWwYAyABKA0ivAEKBFN0ZXASDAoEbmFtZRgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLmVzbC5qb2JzLnYxLlN0ZXBTdGF0ZRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGZGV0YWlsGAUgASgJSACIAQFCCQoHX2RldGFpbCIoCgdXYXJuaW5nEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCSKCAQoHRmluZGluZxIMCgRjb2RlGAEgASgJEi4KCHNldmVyaXR5GAIgASgOMhwuZXNsLmpvYnMudjEuRmluZGluZ1NldmVyaXR5Eg8KB21lc3NhZ2UYAyABKAkSDAoEbGluZRgEIAEoDRIRCgRwYXRoGAUgASgJSACIAQFCBwoFX3BhdGginAEKCEFydGlmYWN0EicKBGtpbmQYASABKA4yGS5lc2wuam9icy52MS5BcnRpZmFjdEtpbmQSEAoDa2V5GAIgASgJSACIAQESEAoDdXJsGAMgASgJSAGIAQESFAoMY29udGVudF90eXBlGAQgASgJEg0KBWJ5dGVzGAUgASgEEg4KBnNoYTI1NhgGIAEoCUIGCgRfa2V5QgYKBF91cmwqmgEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQAxIUChBKT0JfU1RBVEVfRkFJTEVEEAQSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAFKnEKC0pvYlByaW9yaXR5EhwKGEpPQl9QUklPUklUWV9VTlNQRUNJRklFRBAAEhUKEUpPQl9QUklPUklUWV9ISUdIEAESFwoTSk9CX1BSSU9SSVRZX05PUk1BTBACEhQKEEpPQl9QUklPUklUWV9MT1cQAyq6AQoJU3RlcFN0YXRlEhoKFlNURVBfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJTVEVQX1NUQVRFX1BFTkRJTkcQARIWChJTVEVQX1NUQVRFX1JVTk5JTkcQAhIYChRTVEVQX1NUQVRFX1NVQ0NFRURFRBADEhYKElNURVBfU1RBVEVfU0tJUFBFRBAEEhUKEVNURVBfU1RBVEVfRkFJTEVEEAUSGAoUU1RFUF9TVEFURV9DQU5DRUxMRUQQBiptCg9GaW5kaW5nU2V2ZXJpdHkSIAocRklORElOR19TRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFkZJTkRJTkdfU0VWRVJJVFlfRVJST1IQARIcChhGSU5ESU5HX1NFVkVSSVRZX1dBUk5JTkcQAip6CgxBcnRpZmFjdEtpbmQSHQoZQVJUSUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhYKEkFSVElGQUNUX0tJTkRfUEFHRRABEhcKE0FSVElGQUNUX0tJTkRfQVVESU8QAhIaChZBUlRJRkFDVF9LSU5EX01BTklGRVNUEANiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChVlc2wvam9icy92MS9qb2IucHJvdG8SC2VzbC5qb2JzLnYxIr8CCgdKb2JTcGVjEgoKAm1kGAEgASgJEhIKCmxlc3Nvbl9rZXkYAiABKAkSEwoGcHJlc2V0GAMgASgJSACIAQESEAoId2l0aF90dHMYBCABKAgSEwoGdXBsb2FkGAUgASgJSAGIAQESFQoIdm9pY2VfaWQYBiABKAlIAogBARIZCgx2b2ljZV9hY2NlbnQYByABKAlIA4gBARIWCglmb3JjZV90dHMYCCABKAhIBIgBARIcCg9ub3Rpb25fZGF0YWJhc2UYCSABKAlIBYgBARIRCgRtb2RlGAogASgJSAaIAQFCCQoHX3ByZXNldEIJCgdfdXBsb2FkQgsKCV92b2ljZV9pZEIPCg1fdm9pY2VfYWNjZW50QgwKCl9mb3JjZV90dHNCEgoQX25vdGlvbl9kYXRhYmFzZUIHCgVfbW9kZSKZBwoDSm9iEgoKAmlkGAEgASgJEhAKCG93bmVyX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDwoHYXR0ZW1wdBgEIAEoDRIkCgVzdGF0ZRgFIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEioKCHByaW9yaXR5GAYgASgOMhguZXNsLmpvYnMudjEuSm9iUHJpb3JpdHkSIgoEc3BlYxgHIAEoCzIULmVzbC5qb2JzLnYxLkpvYlNwZWMSGgoNcGFyZW50X2pvYl9pZBgIIAEoCUgAiAEBEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgdmYWlsdXJlGA0gASgLMhQuZXNsLmpvYnMudjEuRmFpbHVyZRIaCg1jYW5jZWxfcmVhc29uGA4gASgJSAGIAQESJwoIcHJvZ3Jlc3MYDyABKAsyFS5lc2wuam9icy52MS5Qcm9ncmVzcxIgCgVzdGVwcxgQIAMoCzIRLmVzbC5qb2JzLnYxLlN0ZXASJgoId2FybmluZ3MYESADKAsyFC5lc2wuam9icy52MS5XYXJuaW5nEiYKCGZpbmRpbmdzGBIgAygLMhQuZXNsLmpvYnMudjEuRmluZGluZxIoCglhcnRpZmFjdHMYEyADKAsyFS5lc2wuam9icy52MS5BcnRpZmFjdBIsCghyZXRyeV9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoIYmF0Y2hfaWQYFSABKAlIAogBARIqCgZydW5fYXQYFiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmxlc3NvbhgXIAEoCzIaLmVzbC5qb2JzLnYxLkxlc3NvblN1bW1hcnkSKQoJbmFycmF0aW9uGBggASgLMhYuZXNsLmpvYnMudjEuTmFycmF0aW9uQhAKDl9wYXJlbnRfam9iX2lkQhAKDl9jYW5jZWxfcmVhc29uQgsKCV9iYXRjaF9pZCJNCg1MZXNzb25TdW1tYXJ5Eg0KBXRpdGxlGAEgASgJEg8KB3N0dWRlbnQYAiABKAkSDQoFbGV2ZWwYAyABKAkSDQoFdG9waWMYBCABKAkilAEKCU5hcnJhdGlvbhIOCgZlbmdpbmUYASABKAkSDAoEbW9kZRgCIAEoCRISCgpjaGFyYWN0ZXJzGAMgASgNEhkKEWJpbGxlZF9jaGFyYWN0ZXJzGAQgASgNEhMKC2R1cmF0aW9uX21zGAUgASgEEiUKBGNhc3QYBiADKAsyFy5lc2wuam9icy52MS5DYXN0TWVtYmVyIlMKCkNhc3RNZW1iZXISDwoHc3BlYWtlchgBIAEoCRIQCgh2b2ljZV9pZBgCIAEoCRISCgp2b2ljZV9uYW1lGAMgASgJEg4KBnNvdXJjZRgEIAEoCSJXCgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIRCgRzdGVwGAMgASgJSACIAQESEQoJcmV0cnlhYmxlGAQgASgIQgcKBV9zdGVwIjUKCFByb2dyZXNzEgwKBHN0ZXAYASABKAkSDAoEZG9uZRgCIAEoDRINCgV0b3RhbBgDIAEoDSK8AQoEU3RlcBIMCgRuYW1lGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuZXNsLmpvYnMudjEuU3RlcFN0YXRlEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgZkZXRhaWwYBSABKAlIAIgBAUIJCgdfZGV0YWlsIigKB1dhcm5pbmcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIoIBCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSLgoIc2V2ZXJpdHkYAiABKA4yHC5lc2wuam9icy52MS5GaW5kaW5nU2V2ZXJpdHkSDwoHbWVzc2FnZRgDIAEoCRIMCgRsaW5lGAQgASgNEhEKBHBhdGgYBSABKAlIAIgBAUIHCgVfcGF0aCKcAQoIQXJ0aWZhY3QSJwoEa2luZBgBIAEoDjIZLmVzbC5qb2JzLnYxLkFydGlmYWN0S2luZBIQCgNrZXkYAiABKAlIAIgBARIQCgN1cmwYAyABKAlIAYgBARIUCgxjb250ZW50X3R5cGUYBCABKAkSDQoFYnl0ZXMYBSABKAQSDgoGc2hhMjU2GAYgASgJQgYKBF9rZXlCBgoEX3VybCqaAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBADEhQKEEpPQl9TVEFURV9GQUlMRUQQBBIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAUqcQoLSm9iUHJpb3JpdHkSHAoYSk9CX1BSSU9SSVRZX1VOU1BFQ0lGSUVEEAASFQoRSk9CX1BSSU9SSVRZX0hJR0gQARIXChNKT0JfUFJJT1JJVFlfTk9STUFMEAISFAoQSk9CX1BSSU9SSVRZX0xPVxADKroBCglTdGVwU3RhdGUSGgoWU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElNURVBfU1RBVEVfUEVORElORxABEhYKElNURVBfU1RBVEVfUlVOTklORxACEhgKFFNURVBfU1RBVEVfU1VDQ0VFREVEEAMSFgoSU1RFUF9TVEFURV9TS0lQUEVEEAQSFQoRU1RFUF9TVEFURV9GQUlMRUQQBRIYChRTVEVQX1NUQVRFX0NBTkNFTExFRBAGKm0KD0ZpbmRpbmdTZXZlcml0eRIgChxGSU5ESU5HX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGgoWRklORElOR19TRVZFUklUWV9FUlJPUhABEhwKGEZJTkRJTkdfU0VWRVJJVFlfV0FSTklORxACKpgBCgxBcnRpZmFjdEtpbmQSHQoZQVJUSUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhYKEkFSVElGQUNUX0tJTkRfUEFHRRABEhcKE0FSVElGQUNUX0tJTkRfQVVESU8QAhIaChZBUlRJRkFDVF9LSU5EX01BTklGRVNUEAMSHAoYQVJUSUZBQ1RfS0lORF9UUkFOU0NSSVBUEARiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * What the caller asked for. An unset field means "not said": defaults are applied when the job runs.
@@ -221,6 +221,34 @@ export type Job = Message<"esl.jobs.v1.Job"> & {
    * @generated from field: google.protobuf.Timestamp retry_at = 20;
    */
   retryAt?: Timestamp | undefined;
+
+  /**
+   * UUIDv7 of the batch it was submitted with.
+   *
+   * @generated from field: optional string batch_id = 21;
+   */
+  batchId?: string | undefined;
+
+  /**
+   * The earliest time it may start; unset: at once.
+   *
+   * @generated from field: google.protobuf.Timestamp run_at = 22;
+   */
+  runAt?: Timestamp | undefined;
+
+  /**
+   * Known once the lesson has been read.
+   *
+   * @generated from field: esl.jobs.v1.LessonSummary lesson = 23;
+   */
+  lesson?: LessonSummary | undefined;
+
+  /**
+   * Known once it has been narrated.
+   *
+   * @generated from field: esl.jobs.v1.Narration narration = 24;
+   */
+  narration?: Narration | undefined;
 };
 
 /**
@@ -229,6 +257,130 @@ export type Job = Message<"esl.jobs.v1.Job"> & {
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
   messageDesc(file_esl_jobs_v1_job, 1);
+
+/**
+ * What the front matter of a lesson says.
+ *
+ * @generated from message esl.jobs.v1.LessonSummary
+ */
+export type LessonSummary = Message<"esl.jobs.v1.LessonSummary"> & {
+  /**
+   * @generated from field: string title = 1;
+   */
+  title: string;
+
+  /**
+   * @generated from field: string student = 2;
+   */
+  student: string;
+
+  /**
+   * @generated from field: string level = 3;
+   */
+  level: string;
+
+  /**
+   * @generated from field: string topic = 4;
+   */
+  topic: string;
+};
+
+/**
+ * Describes the message esl.jobs.v1.LessonSummary.
+ * Use `create(LessonSummarySchema)` to create a new message.
+ */
+export const LessonSummarySchema: GenMessage<LessonSummary> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_job, 2);
+
+/**
+ * How the study text was spoken.
+ *
+ * @generated from message esl.jobs.v1.Narration
+ */
+export type Narration = Message<"esl.jobs.v1.Narration"> & {
+  /**
+   * elevenlabs or local.
+   *
+   * @generated from field: string engine = 1;
+   */
+  engine: string;
+
+  /**
+   * dialogue or monologue.
+   *
+   * @generated from field: string mode = 2;
+   */
+  mode: string;
+
+  /**
+   * Code points of all segments.
+   *
+   * @generated from field: uint32 characters = 3;
+   */
+  characters: number;
+
+  /**
+   * Code points that a paid provider was asked to speak, over all attempts.
+   *
+   * @generated from field: uint32 billed_characters = 4;
+   */
+  billedCharacters: number;
+
+  /**
+   * @generated from field: uint64 duration_ms = 5;
+   */
+  durationMs: bigint;
+
+  /**
+   * At most 50.
+   *
+   * @generated from field: repeated esl.jobs.v1.CastMember cast = 6;
+   */
+  cast: CastMember[];
+};
+
+/**
+ * Describes the message esl.jobs.v1.Narration.
+ * Use `create(NarrationSchema)` to create a new message.
+ */
+export const NarrationSchema: GenMessage<Narration> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_job, 3);
+
+/**
+ * Who speaks with which voice.
+ *
+ * @generated from message esl.jobs.v1.CastMember
+ */
+export type CastMember = Message<"esl.jobs.v1.CastMember"> & {
+  /**
+   * @generated from field: string speaker = 1;
+   */
+  speaker: string;
+
+  /**
+   * @generated from field: string voice_id = 2;
+   */
+  voiceId: string;
+
+  /**
+   * @generated from field: string voice_name = 3;
+   */
+  voiceName: string;
+
+  /**
+   * profile, voiceMap, default, auto, fallback or reuse.
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message esl.jobs.v1.CastMember.
+ * Use `create(CastMemberSchema)` to create a new message.
+ */
+export const CastMemberSchema: GenMessage<CastMember> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_job, 4);
 
 /**
  * Why a run failed.
@@ -268,7 +420,7 @@ export type Failure = Message<"esl.jobs.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 2);
+  messageDesc(file_esl_jobs_v1_job, 5);
 
 /**
  * How far a run is, in the step being worked on.
@@ -301,7 +453,7 @@ export type Progress = Message<"esl.jobs.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 3);
+  messageDesc(file_esl_jobs_v1_job, 6);
 
 /**
  * One step of a run.
@@ -344,7 +496,7 @@ export type Step = Message<"esl.jobs.v1.Step"> & {
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema: GenMessage<Step> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 4);
+  messageDesc(file_esl_jobs_v1_job, 7);
 
 /**
  * Something the user should know that did not stop the job.
@@ -368,7 +520,7 @@ export type Warning = Message<"esl.jobs.v1.Warning"> & {
  * Use `create(WarningSchema)` to create a new message.
  */
 export const WarningSchema: GenMessage<Warning> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 5);
+  messageDesc(file_esl_jobs_v1_job, 8);
 
 /**
  * Something the lesson's author should mend or know.
@@ -413,7 +565,7 @@ export type Finding = Message<"esl.jobs.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 6);
+  messageDesc(file_esl_jobs_v1_job, 9);
 
 /**
  * Something a run made. It lies in the blob store under `key`, or elsewhere at `url`.
@@ -463,7 +615,7 @@ export type Artifact = Message<"esl.jobs.v1.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_job, 7);
+  messageDesc(file_esl_jobs_v1_job, 10);
 
 /**
  * Where a job stands. SUCCEEDED, FAILED and CANCELLED are final.
@@ -680,6 +832,11 @@ export const ArtifactKind = {
    * @generated from enum value: ARTIFACT_KIND_MANIFEST = 3;
    */
   MANIFEST: 3,
+
+  /**
+   * @generated from enum value: ARTIFACT_KIND_TRANSCRIPT = 4;
+   */
+  TRANSCRIPT: 4,
 } as const;
 
 /**

@@ -65,7 +65,7 @@ export const docRoutes = (document: () => object): Route[] => {
     return null;
   };
 
-  const common = { method: 'get', reach: 'core', tag: 'Service' } as const;
+  const common = { method: 'get', reach: 'core', access: 'public', tag: 'Service' } as const;
   return [
     {
       ...common,

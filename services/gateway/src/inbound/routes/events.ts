@@ -62,6 +62,7 @@ export const eventRoutes = (hub: Hub, now: () => number): Route[] => {
       method: 'get',
       path: '/jobs/events',
       reach: 'core',
+      access: 'viewer',
       tag: 'Events',
       name: 'followJobs',
       summary: 'Follow jobs live (server-sent events)',

@@ -89,6 +89,7 @@ export const fileRoutes = ({
       method: 'get',
       path: '/files/*key',
       reach: 'core',
+      access: 'public',
       tag: 'Files',
       name: 'getFile',
       summary: 'What a run made, by the signed link that its job carries',

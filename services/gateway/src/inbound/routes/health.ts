@@ -16,7 +16,7 @@ export const healthRoutes = (checks: Running['ready'], isLeaving: () => boolean)
     });
     return checking;
   };
-  const common = { method: 'get', reach: 'core', tag: 'Service' } as const;
+  const common = { method: 'get', reach: 'core', access: 'public', tag: 'Service' } as const;
   return [
     {
       ...common,

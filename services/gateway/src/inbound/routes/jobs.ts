@@ -110,6 +110,7 @@ export const jobRoutes = ({
 
   const submission = {
     method: 'post',
+    access: 'user',
     tag: 'Jobs',
     body: { schema: submitJobSchema, required: true },
     answers: {
@@ -121,6 +122,7 @@ export const jobRoutes = ({
   const reading = {
     method: 'get',
     reach: 'core',
+    access: 'viewer',
     tag: 'Jobs',
     answers: { 200: { description: 'The job.', schema: jobSchema } },
     errors: ['not_found'],
@@ -128,6 +130,7 @@ export const jobRoutes = ({
   } as const satisfies Partial<Route>;
   const listing = {
     method: 'get',
+    access: 'viewer',
     tag: 'Jobs',
     query: listJobsQuerySchema,
     errors: ['invalid_query'],

@@ -62,6 +62,7 @@ export const optionRoutes = ({
       method: 'get',
       path: '/config/job-options',
       reach: 'extended',
+      access: 'viewer',
       tag: 'Options',
       name: 'getJobOptions',
       summary: 'What a submission form may offer',
