@@ -2,12 +2,12 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { filesystemBlobStore } from '@esl/kit/blob-store';
 import { publish } from '@esl/kit/publish';
+import { signedLinks } from '@esl/kit/signed-links';
 import { eventually } from '@esl/kit/testing/world';
 import type { Job } from '@esl-pipeline/contracts';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { ArtifactKind } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signedLinks } from '../src/links.ts';
 import { client, type GatewayWorld, LINK_SECRET, openGatewayWorld } from './gateway-world.ts';
 
 const AUDIO = 'audio/ab/lesson.mp3';

@@ -4,7 +4,7 @@ import type { Job, JobEventType } from '@esl-pipeline/contracts';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { JobCreatedSchema } from '@esl-pipeline/contracts/esl/events/v1/job_events';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
-import { jobEventDto } from '../dto.ts';
+import { jobEventDto } from '@esl-pipeline/contracts/http/job-dto';
 
 /** The second token of a subject, `job.<kind>.<jobId>`, tells what a message is. */
 const KINDS = {

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { type BlobStore, isBlobKey } from '@esl/kit/blob-store';
 import type { Log } from '@esl/kit/log';
+import type { Links } from '@esl/kit/signed-links';
 import { z } from 'zod';
-import type { Links } from '../../links.ts';
 import { isFresh } from '../conditional.ts';
 import { notFound, problem } from '../problem.ts';
 import { readRange } from '../range.ts';

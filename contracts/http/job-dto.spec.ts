@@ -1,17 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { jobEventSchema, jobSchema } from '@esl-pipeline/contracts';
-import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { describe, expect, it } from 'vitest';
-import { jobDto, jobEventDto } from './dto.ts';
-import type { Links } from './links.ts';
+import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
+import { jobSchema } from './job.ts';
+import { type JobLinks, jobDto, jobEventDto } from './job-dto.ts';
+import { jobEventSchema } from './job-events.ts';
 
 const id = '01890a5d-ac96-774b-bcce-b302099a8057';
 const at = (seconds: number) => timestampFromDate(new Date(Date.UTC(2026, 2, 1, 8, 0, seconds)));
-const links: Links = {
-  job: (jobId) => `self:${jobId}`,
+const links: JobLinks = {
+  to: (path) => `here:${path}`,
   file: (key, updatedAtMs) => `file:${key}@${new Date(updatedAtMs).getUTCSeconds()}`,
-  check: () => 'bad',
 };
 
 const base = {
@@ -93,7 +92,7 @@ describe('a job as clients see it', () => {
       steps: [{ name: 'tts', state: 'failed', finishedAt: null, detail: 'late' }],
       findings: [{ severity: 'warning', line: 3, path: 'title' }],
       links: {
-        self: `self:${id}`,
+        self: `here:/jobs/${id}`,
         page: 'https://notion.example/page',
         audio: 'file:audio/ab/x.mp3@3',
         manifest: 'file:manifests/x.json@3',

@@ -1,8 +1,16 @@
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
-import type { Job, JobEvent, JobEventType } from '@esl-pipeline/contracts';
-import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
-import { JOB_STATE_WORD, STEP_STATE_WORD } from '@esl-pipeline/contracts/http/job-words';
-import type { Links } from './links.ts';
+import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
+import type { Job } from './job.ts';
+import type { JobEvent, JobEventType } from './job-events.ts';
+import { JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
+
+/** Makes the addresses that a job carries. */
+export type JobLinks = {
+  /** To a path of the HTTP API. */
+  readonly to: (path: string) => string;
+  /** To a blob, for anyone who has the link, as long as it holds. */
+  readonly file: (key: string, updatedAtMs: number) => string;
+};
 
 const time = (at: Timestamp): string => timestampDate(at).toISOString();
 const timeOrNull = (at: Timestamp | undefined): string | null => (at ? time(at) : null);
@@ -14,7 +22,7 @@ const required = <T>(value: T | undefined, what: string): T => {
 };
 
 /** A job as clients see it. */
-export const jobDto = (job: pb.Job, links: Links): Job => {
+export const jobDto = (job: pb.Job, links: JobLinks): Job => {
   const spec = required(job.spec, 'spec');
   const updatedAt = required(job.updatedAt, 'updatedAt');
   const updatedAtMs = timestampDate(updatedAt).getTime();
@@ -68,7 +76,7 @@ export const jobDto = (job: pb.Job, links: Links): Job => {
       line,
       path: path ?? null,
     })),
-    links: { self: links.job(job.id), page, audio, manifest: linkTo(manifest) },
+    links: { self: links.to(`/jobs/${job.id}`), page, audio, manifest: linkTo(manifest) },
   };
 };
 

@@ -7,7 +7,7 @@ const MIN_LEFT_MS = DAY_MS;
 /**
  * When a link to something last changed at `updatedAtMs` ends, in seconds since 1970: the first whole week after the
  * change that leaves at least a day. The time of asking matters only once a week, so that an event and a GET of the
- * same version carry the same link: a job's first link holds for six days and then gives way to the next.
+ * same version carry the same link: a first link holds for six days and then gives way to the next.
  */
 export const expiryOf = (updatedAtMs: number, nowMs: number): number => {
   const steps = Math.max(1, Math.ceil((nowMs + MIN_LEFT_MS - updatedAtMs) / STEP_MS));
@@ -15,7 +15,8 @@ export const expiryOf = (updatedAtMs: number, nowMs: number): number => {
 };
 
 export type Links = {
-  readonly job: (jobId: string) => string;
+  /** To a path of the HTTP API. */
+  readonly to: (path: string) => string;
   /** A link to a blob that anyone who has it may follow until it expires. */
   readonly file: (key: string, updatedAtMs: number) => string;
   readonly check: (key: string, expires: string, signature: string) => 'good' | 'bad' | 'expired';
@@ -30,7 +31,7 @@ export const signedLinks = (settings: {
   const sign = (key: string, expires: string) =>
     createHmac('sha256', secret).update(`${expires}\n${key}`).digest('base64url');
   return {
-    job: (jobId) => `${publicUrl}/jobs/${jobId}`,
+    to: (path) => publicUrl + path,
     file: (key, updatedAtMs) => {
       const expires = String(expiryOf(updatedAtMs, now()));
       return `${publicUrl}/files/${key}?expires=${expires}&signature=${sign(key, expires)}`;

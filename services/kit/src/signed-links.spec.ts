@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expiryOf, signedLinks } from './links.ts';
+import { expiryOf, signedLinks } from './signed-links.ts';
 
 const DAY_MS = 86_400_000;
 const changed = Date.parse('2026-03-01T08:00:00.500Z');
