@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commonEnv, integer, natsEnv, port, readEnv } from '@esl/kit/env';
+import { commonEnv, integer, mongoEnv, natsEnv, port, readEnv } from '@esl/kit/env';
+import { MODES } from '@esl-pipeline/contracts/http/submit-job';
 import { z } from 'zod';
 import { type NotionSettings, parseDatabaseOptions } from './domain/notion-databases.ts';
 import type { RemoteSettings } from './outbound/remote-source.ts';
@@ -19,6 +20,7 @@ const environment = z
   .object({
     ...commonEnv,
     ...natsEnv,
+    ...mongoEnv,
     GRPC_PORT: port(50_053),
     PIPELINE_CWD: z.string().optional(),
     ESL_PIPELINE_CONFIG_DIR: z.string().optional(),
@@ -32,6 +34,7 @@ const environment = z
     ELEVENLABS_VOICES_PATH: z.string().optional(),
     ELEVENLABS_API_KEY: isSet,
     ELEVENLABS_API_TOKEN: isSet,
+    ELEVENLABS_TTS_MODE: z.enum(MODES).default('auto'),
     NOTION_TOKEN: isSet,
     NOTION_DB_OPTIONS: z.string().transform(parseDatabaseOptions).default([]),
     NOTION_DATABASE_ID: optional,
@@ -83,19 +86,24 @@ export const loadConfig = (processEnv: NodeJS.ProcessEnv) => {
   const env = readEnv(environment, processEnv);
   const base = env.PIPELINE_CWD ?? process.cwd();
   const folder = env.ESL_PIPELINE_CONFIG_DIR ? resolve(base, env.ESL_PIPELINE_CONFIG_DIR) : SHIPPED;
-  const { LOG_LEVEL, BIND_HOST, ADMIN_PORT, EXIT_WITH_PARENT, NATS_URL, GRPC_PORT } = env;
+  const { LOG_LEVEL, BIND_HOST, ADMIN_PORT, EXIT_WITH_PARENT, GRPC_PORT } = env;
+  const { NATS_URL, MONGODB_URL, MONGODB_DB } = env;
   return Object.freeze({
     LOG_LEVEL,
     BIND_HOST,
     ADMIN_PORT,
     EXIT_WITH_PARENT,
     NATS_URL,
+    MONGODB_URL,
+    MONGODB_DB,
     GRPC_PORT,
     folder,
     remote: remoteOf(env),
     voicesPaths: voicesPathsOf(env, folder, base),
     pollMs: env.ESL_PIPELINE_CONFIG_POLL_MS,
     notion: notionOf(env),
+    /** Of jobs that say nothing and whose owner has no settings. */
+    defaultMode: env.ELEVENLABS_TTS_MODE,
   });
 };
 export type Config = ReturnType<typeof loadConfig>;

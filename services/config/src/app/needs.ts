@@ -1,4 +1,5 @@
 import type { FileKind } from '../catalog-files.ts';
+import type { OwnerKeys, OwnerSettings, SettingsChange } from '../domain/owner-settings.ts';
 
 /** One file of the catalog as it is now: its text, or why it could not be read. */
 export type CatalogFile = {
@@ -25,3 +26,17 @@ export const joinSources = (...sources: readonly CatalogSource[]): CatalogSource
     for (const source of sources) source.watch?.(changed, signal);
   },
 });
+
+/** The settings cannot be read or written now. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable';
+}
+
+/** Settings by owner. Throws StoreUnavailable. */
+export type OwnerSettingsStore = {
+  /** Null when the owner never set anything. */
+  readonly find: (ownerId: string, signal: AbortSignal) => Promise<OwnerSettings | null>;
+  readonly keys: (ownerId: string, signal: AbortSignal) => Promise<OwnerKeys>;
+  /** One atomic change of what `change` names; resolves with everything as it is then. */
+  readonly update: (ownerId: string, change: SettingsChange, signal: AbortSignal) => Promise<OwnerSettings>;
+};

@@ -58,7 +58,8 @@ export const FALLBACK: Catalog = {
   students: [],
 };
 
-const isNamed = (student: Student, name: string) => student.name.toLowerCase() === name.trim().toLowerCase();
+export const isNamed = (student: Student, name: string): boolean =>
+  student.name.toLowerCase() === name.trim().toLowerCase();
 
 /** The student's profile by name in any case, else `Default`. */
 export const profileFor = ({ students }: Catalog, student: string): Student | undefined =>

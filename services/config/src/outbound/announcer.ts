@@ -13,7 +13,11 @@ export const announceChanges = (
   catalog: Pick<LiveCatalog, 'current' | 'onChange'>,
   url: string,
   { now, log }: { now: () => Date; log: Log },
-): { readonly stop: () => Promise<void> } => {
+): {
+  /** Says it once more: something besides the catalog has changed that others may remember. */
+  readonly say: () => void;
+  readonly stop: () => Promise<void>;
+} => {
   let bus: Bus | null = null;
   let stopped = false;
   const say = () => {
@@ -37,6 +41,7 @@ export const announceChanges = (
     (error: unknown) => log.error({ err: error }, 'no connection to NATS: changes are not announced'),
   );
   return {
+    say,
     stop: async () => {
       stopped = true;
       await bus?.drain();

@@ -120,16 +120,18 @@ const ofParser = (error: unknown): Problem | null => {
     : null;
 };
 
+const unavailable = () =>
+  problem('unavailable', 'A part of the system does not answer now; try again shortly.', {
+    headers: { 'retry-after': '1' },
+  });
+
 /** What a thrown value means to the client; null for a fault, which is none of the client's business. */
 export const expected = (error: unknown): Problem | null => {
   if (error instanceof Problem) return error;
-  if (error instanceof Refused) return ofRefusal(error);
-  if (error instanceof CallFailed) {
-    return error.status === UNAVAILABLE || error.status === DEADLINE_EXCEEDED
-      ? problem('unavailable', 'A part of the system does not answer now; try again shortly.', {
-          headers: { 'retry-after': '1' },
-        })
-      : null;
+  if (error instanceof Refused || error instanceof CallFailed) {
+    // A service may itself be waiting for another, and say so with a refusal.
+    if (error.status === UNAVAILABLE || error.status === DEADLINE_EXCEEDED) return unavailable();
+    return error instanceof Refused ? ofRefusal(error) : null;
   }
   return typeof error === 'object' && error !== null ? ofParser(error) : null;
 };

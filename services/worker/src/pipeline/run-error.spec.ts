@@ -1,3 +1,5 @@
+import { Refused } from '@esl/kit/grpc-client';
+import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { NarrationError } from '../narration/narration-error.ts';
 import { RunError, toRunError } from './run-error.ts';
@@ -10,6 +12,16 @@ describe('what ends a run', () => {
     [new RunError('rate_limited', 'Slow down.', { retryable: true, retryAfterMs: 5 }), 'rate_limited', true],
     [new NarrationError('nothing_to_narrate', 'There is no text.'), 'nothing_to_narrate', false],
     [new NarrationError('speech_timed_out', 'Too slow.'), 'speech_timed_out', true],
+    [
+      new Refused({ code: 'unknown_preset', message: 'No.' }, status.INVALID_ARGUMENT),
+      'unknown_preset',
+      false,
+    ],
+    [
+      new Refused({ code: 'unavailable', message: 'Wait.' }, status.DEADLINE_EXCEEDED),
+      'service_unavailable',
+      true,
+    ],
     [systemError('ENOSPC'), 'storage_unavailable', true],
     [systemError('EACCES'), 'storage_unavailable', true],
     [new TypeError('x is not a function'), 'internal_error', true],

@@ -1,4 +1,5 @@
 import { CallFailed, Refused } from '@esl/kit/grpc-client';
+import { status } from '@grpc/grpc-js';
 import { NarrationError } from '../narration/narration-error.ts';
 
 /**
@@ -34,9 +35,10 @@ export const toRunError = (error: unknown): RunError => {
   if (error instanceof RunError) return error;
   if (error instanceof NarrationError)
     return new RunError(error.code, error.message, { retryable: error.retryable, cause: error });
-  if (error instanceof Refused)
+  const isPassing = error instanceof Refused && error.status === status.DEADLINE_EXCEEDED;
+  if (error instanceof Refused && !isPassing)
     return new RunError(error.refusal.code, error.refusal.message, { retryable: false, cause: error });
-  if (error instanceof CallFailed)
+  if (error instanceof CallFailed || isPassing)
     return new RunError('service_unavailable', 'A part of the system did not answer in time.', {
       retryable: true,
       cause: error,
