@@ -23,6 +23,7 @@ import type {
   JobRecord,
   JobSpec,
   JobState,
+  Origin,
   Progress,
   Step,
   Warning,
@@ -159,6 +160,8 @@ export type OutboxEntry = {
   readonly version: number;
   readonly channel: keyof typeof CHANNELS;
   readonly payload: Uint8Array;
+  /** The request that caused it: whoever publishes it, however late, does so in its name. */
+  readonly origin?: Origin;
 };
 
 const FACT_CHANNEL = {

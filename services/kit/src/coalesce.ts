@@ -1,7 +1,19 @@
+import { currentContext, isSampled, type RequestContext, withContext } from './request-context.ts';
+
 type Waiting<T, R> = {
+  readonly context: RequestContext;
   readonly item: T;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
+};
+
+/** Work done for several requests goes on in one's name, one that is recorded if there is any, and knows the others. */
+const together = (contexts: readonly RequestContext[]): RequestContext => {
+  const [first = {}] = contexts;
+  if (contexts.length === 1) return first;
+  const recorded = contexts.filter(({ traceparent }) => traceparent && isSampled(traceparent));
+  const [leader = first, ...others] = recorded;
+  return { ...leader, alsoFor: others.flatMap(({ traceparent }) => traceparent ?? []) };
 };
 
 /**
@@ -20,7 +32,8 @@ export const coalesce = <T, R>(
     while (waiting.length > 0) {
       const batch = waiting.splice(0, maxItems);
       try {
-        const results = await flush(batch.map(({ item }) => item));
+        const context = together(batch.map((each) => each.context));
+        const results = await withContext(context, () => flush(batch.map(({ item }) => item)));
         batch.forEach(({ resolve, reject }, index) => {
           const result = results[index];
           if (result === undefined) reject(new Error('flush answered fewer results than items'));
@@ -35,7 +48,7 @@ export const coalesce = <T, R>(
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
+      waiting.push({ item, resolve, reject, context: currentContext() });
       if (running < inFlight) queueMicrotask(() => running < inFlight && waiting.length > 0 && void run());
     });
 };

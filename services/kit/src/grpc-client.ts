@@ -9,8 +9,10 @@ import {
 } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 import { MAX_MESSAGE_BYTES, REFUSAL_TRAILER, unaryMethods } from './grpc-server.ts';
+import { seconds } from './metrics.ts';
 import type { Refusal } from './outcome.ts';
 import { currentContext } from './request-context.ts';
+import { inSpan } from './tracing.ts';
 
 /** The service answered "no": a stable code and a sentence for people. */
 export class Refused extends Error {
@@ -73,11 +75,18 @@ const refusalIn = (metadata: grpc.Metadata | undefined): Refusal | null => {
   return Buffer.isBuffer(trailer) ? (JSON.parse(trailer.toString('utf8')) as Refusal) : null;
 };
 
+const answered = seconds('esl_grpc_client_seconds', 'Time until a call was answered', [
+  'service',
+  'method',
+  'status',
+]);
+
 const outgoingMetadata = (): grpc.Metadata => {
   const metadata = new grpc.Metadata({ waitForReady: true });
-  const { requestId, traceparent } = currentContext();
+  const { requestId, traceparent, tracestate } = currentContext();
   if (requestId) metadata.set('x-request-id', requestId);
   if (traceparent) metadata.set('traceparent', traceparent);
+  if (tracestate) metadata.set('tracestate', tracestate);
   return metadata;
 };
 
@@ -98,10 +107,16 @@ export const connectGrpc = <S extends DescService>(
 
   const invoke = (method: DescMethodUnary) => {
     const path = `/${descriptor.typeName}/${method.name}`;
+    const labels = { service: descriptor.name, method: method.name };
+    const spec = {
+      name: path.slice(1),
+      kind: 'client',
+      attributes: { 'rpc.system.name': 'grpc', 'rpc.method': path.slice(1) },
+    } as const;
     const encode = (message: object) => Buffer.from(toBinary(method.input, message as never));
     const decode = (bytes: Buffer) => fromBinary(method.output, bytes);
-    return (request: object, signal?: AbortSignal): Promise<object> =>
-      new Promise((resolve, reject) => {
+    const send = (request: object, signal: AbortSignal | undefined, onEnd: (status: string) => void) =>
+      new Promise<object>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         const hangUp = () => call.cancel();
         const call = client.makeUnaryRequest(
@@ -113,14 +128,23 @@ export const connectGrpc = <S extends DescService>(
           { deadline: Date.now() + deadlineMs },
           (error, response) => {
             signal?.removeEventListener('abort', hangUp);
+            const status = error?.code ?? (response ? grpc.status.OK : grpc.status.UNKNOWN);
+            onEnd(grpc.status[status]);
             if (response) return resolve(response);
             if (signal?.aborted) return reject(signal.reason);
             const refusal = refusalIn(error?.metadata);
-            const status = error?.code ?? grpc.status.UNKNOWN;
             reject(refusal ? new Refused(refusal, status) : new CallFailed(path, status, { cause: error }));
           },
         );
         signal?.addEventListener('abort', hangUp, { once: true });
+      });
+    return (request: object, signal?: AbortSignal): Promise<object> =>
+      inSpan(spec, (span) => {
+        const end = answered.startTimer(labels);
+        return send(request, signal, (status) => {
+          end({ status });
+          span.set({ 'rpc.status_code': status });
+        });
       });
   };
 

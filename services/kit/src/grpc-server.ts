@@ -15,7 +15,8 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Log } from './log.ts';
 import { seconds } from './metrics.ts';
 import type { Outcome } from './outcome.ts';
-import { withContext } from './request-context.ts';
+import { readContext, withContext } from './request-context.ts';
+import { startSpan } from './tracing.ts';
 
 /** Trailer with a refusal as UTF-8 JSON: `{code, message, details?}`. */
 export const REFUSAL_TRAILER = 'esl-refusal-bin';
@@ -79,21 +80,38 @@ const unary = (
 ): grpc.handleUnaryCall<object, object> => {
   const handler = handlers[method.localName];
   if (!handler) throw new Error(`no handler for ${method.parent.typeName}/${method.name}`);
+  const spec = {
+    name: `${method.parent.typeName}/${method.name}`,
+    kind: 'server',
+    attributes: {
+      'rpc.system.name': 'grpc',
+      'rpc.method': `${method.parent.typeName}/${method.name}`,
+    },
+  } as const;
   return (call, reply) => {
     const end = handled.startTimer({ method: method.name });
     const hungUp = new AbortController();
     call.on('cancelled', () => hungUp.abort());
-    const requestId = only(call.metadata.get('x-request-id'));
-    const traceparent = only(call.metadata.get('traceparent'));
-    const fail = (code: grpc.status, details: string, metadata?: grpc.Metadata) => {
-      end({ status: grpc.status[code] });
+    const said = {
+      requestId: only(call.metadata.get('x-request-id')),
+      traceparent: only(call.metadata.get('traceparent')),
+      tracestate: only(call.metadata.get('tracestate')),
+    };
+    const span = startSpan(spec, readContext(said));
+    const over = (status: string, fault?: unknown) => {
+      end({ status });
+      span.set({ 'rpc.status_code': status });
+      span.end(fault);
+    };
+    const fail = (code: grpc.status, details: string, metadata?: grpc.Metadata, fault?: unknown) => {
+      over(grpc.status[code], fault);
       reply({ code, details, ...(metadata && { metadata }) });
     };
     const run = async () => {
       try {
         const outcome = await handler(call.request, { signal: hungUp.signal });
         if (outcome.ok) {
-          end({ status: 'OK' });
+          over('OK');
           reply(null, create(method.output, outcome.value as never));
           return;
         }
@@ -107,10 +125,10 @@ const unary = (
       } catch (error) {
         if (hungUp.signal.aborted) return fail(grpc.status.CANCELLED, 'the caller hung up');
         log.error({ err: error, method: method.name }, 'call failed');
-        fail(grpc.status.INTERNAL, 'internal error');
+        fail(grpc.status.INTERNAL, 'internal error', undefined, error);
       }
     };
-    void withContext({ ...(requestId && { requestId }), ...(traceparent && { traceparent }) }, run);
+    void withContext(span.context, run);
   };
 };
 

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { currentContext } from './request-context.ts';
+import { currentContext, spanIdOf, traceIdOf } from './request-context.ts';
 
 export type Log = pino.Logger;
 
@@ -20,6 +20,15 @@ const SECRET_KEYS = [
   'notionToken',
 ];
 
+/** The ids under which a line, a request and a trace are found from each other. */
+const ids = () => {
+  const { requestId, traceparent } = currentContext();
+  return {
+    ...(requestId && { requestId }),
+    ...(traceparent && { traceId: traceIdOf(traceparent), spanId: spanIdOf(traceparent) }),
+  };
+};
+
 /** One JSON line per event on standard output, with the request's ids. */
 export const createLog = (service: string, level: string, destination?: pino.DestinationStream): Log => {
   const options: pino.LoggerOptions = {
@@ -27,7 +36,7 @@ export const createLog = (service: string, level: string, destination?: pino.Des
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    mixin: currentContext,
+    mixin: ids,
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
   };
   return destination ? pino(options, destination) : pino(options);

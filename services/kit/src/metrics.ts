@@ -6,6 +6,9 @@ collectDefaultMetrics({ register: metrics });
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** For what may take minutes: runs, steps, waiting in a queue. */
+const LONG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
+
 export const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
   new Counter<L>({ name, help, labelNames: [...labelNames], registers: [metrics] });
 
@@ -14,3 +17,6 @@ export const gauge = <L extends string>(name: string, help: string, labelNames: 
 
 export const seconds = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
   new Histogram<L>({ name, help, labelNames: [...labelNames], buckets: SECONDS, registers: [metrics] });
+
+export const longSeconds = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Histogram<L>({ name, help, labelNames: [...labelNames], buckets: LONG_SECONDS, registers: [metrics] });

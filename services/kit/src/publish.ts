@@ -2,7 +2,9 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufb
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, RequestError } from '@nats-io/nats-core';
 import type { Bus } from './bus.ts';
-import { currentContext } from './request-context.ts';
+import { writeMessageContext } from './message-context.ts';
+import { seconds } from './metrics.ts';
+import { inSpan, type SpanSpec } from './tracing.ts';
 
 /** Header that names the payload's protobuf message. */
 export const SCHEMA_HEADER = 'Esl-Schema';
@@ -20,9 +22,7 @@ const MAX_MESSAGES_PER_SUBJECT = 10_077;
 const describe = (schema: DescMessage): MsgHdrs => {
   const described = headers();
   described.set(SCHEMA_HEADER, schema.typeName);
-  const { traceparent, requestId } = currentContext();
-  if (traceparent) described.set('traceparent', traceparent);
-  if (requestId) described.set('Esl-Request-Id', requestId);
+  writeMessageContext(described);
   return described;
 };
 
@@ -32,22 +32,25 @@ const isStreamMissing = (error: unknown): boolean =>
   (error instanceof RequestError && error.isNoResponders()) ||
   (error instanceof JetStreamApiError && error.status === 404);
 
-/**
- * Stores a message and resolves when JetStream has acknowledged it: `stored`, or `duplicate` when the message id was
- * seen within the stream's window or the subject still holds its one message. A stream that is gone is put back first.
- */
-export const publishBytes = async (
+const sent = seconds('esl_publish_seconds', 'Time until JetStream had stored a message', [
+  'stream',
+  'result',
+]);
+
+type Stored = 'stored' | 'duplicate';
+
+const store = async (
   bus: Bus,
   channel: Channel,
   id: string,
   payload: Uint8Array,
-  options: { readonly msgId?: string } = {},
-): Promise<'stored' | 'duplicate'> => {
+  { msgId }: { readonly msgId?: string },
+): Promise<Stored> => {
   const send = async () => {
     const ack = await bus.js.publish(channel.subject(id), payload, {
       headers: describe(channel.schema),
       retries: 0,
-      ...(options.msgId && { msgID: options.msgId }),
+      ...(msgId && { msgID: msgId }),
     });
     return ack.duplicate ? 'duplicate' : 'stored';
   };
@@ -61,13 +64,53 @@ export const publishBytes = async (
   }
 };
 
+const spanOf = (channel: Channel, msgId: string | undefined): SpanSpec => {
+  const template = channel.subject('*');
+  return {
+    name: `publish ${template}`,
+    kind: 'producer',
+    attributes: {
+      'messaging.system.name': 'nats',
+      'messaging.operation.type': 'send',
+      'messaging.operation.name': 'publish',
+      'messaging.destination.name': channel.stream ?? template,
+      'messaging.destination.template': template,
+      ...(msgId && { 'messaging.message.id': msgId }),
+    },
+  };
+};
+
+/**
+ * Stores a message and resolves when JetStream has acknowledged it: `stored`, or `duplicate` when the message id was
+ * seen within the stream's window or the subject still holds its one message. A stream that is gone is put back first.
+ */
+export const publishBytes = (
+  bus: Bus,
+  channel: Channel,
+  id: string,
+  payload: Uint8Array,
+  options: { readonly msgId?: string } = {},
+): Promise<Stored> =>
+  inSpan(spanOf(channel, options.msgId), async (span) => {
+    const end = sent.startTimer({ stream: channel.stream ?? 'none' });
+    try {
+      const result = await store(bus, channel, id, payload, options);
+      end({ result });
+      if (result === 'duplicate') span.set({ 'esl.duplicate': true });
+      return result;
+    } catch (error) {
+      end({ result: 'failed' });
+      throw error;
+    }
+  });
+
 export const publish = <Desc extends DescMessage>(
   bus: Bus,
   channel: Channel<Desc>,
   id: string,
   message: MessageInitShape<Desc>,
   options: { readonly msgId?: string } = {},
-): Promise<'stored' | 'duplicate'> =>
+): Promise<Stored> =>
   publishBytes(bus, channel, id, toBinary(channel.schema, create(channel.schema, message)), options);
 
 /** Sends a message that is not stored: whoever listens now hears it. */

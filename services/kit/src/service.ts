@@ -2,6 +2,7 @@ import { type AdminServer, startAdminServer } from './admin-server.ts';
 import { InvalidEnvironment } from './env.ts';
 import { createLog, type Log } from './log.ts';
 import { type StopStep, shutDown } from './shut-down.ts';
+import { startTracing } from './telemetry.ts';
 
 /** What every service's configuration holds (env.ts, `commonEnv`). */
 export type ServiceConfig = {
@@ -44,6 +45,7 @@ export const runService = async <C extends ServiceConfig>(
     log = createLog(name, config.LOG_LEVEL);
     if (config.EXIT_WITH_PARENT) process.stdin.resume().once('end', stopOn('parent ended'));
     admin = await startAdminServer({ host: config.BIND_HOST, port: config.ADMIN_PORT });
+    const tracing = await startTracing(name, process.env);
     const boot = start({ config, log });
     const early = await Promise.race([boot.then(() => null), asked.promise]);
     if (early) process.exit(0);
@@ -53,7 +55,7 @@ export const runService = async <C extends ServiceConfig>(
     const reason = await asked.promise;
     log.info({ reason }, 'stopping');
     admin.leaveRotation();
-    await shutDown([...running.stop, { name: 'admin', withinMs: 500, run: admin.close }], log);
+    await shutDown([...running.stop, ...tracing, { name: 'admin', withinMs: 500, run: admin.close }], log);
     log.info('stopped');
     process.exit(0);
   } catch (error) {

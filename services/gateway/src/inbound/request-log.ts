@@ -1,18 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '@esl/kit/log';
 import { seconds } from '@esl/kit/metrics';
-import { withContext } from '@esl/kit/request-context';
+import { readContext, withContext } from '@esl/kit/request-context';
+import { startSpan } from '@esl/kit/tracing';
 import type { RequestHandler } from 'express';
-
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-/** W3C Trace Context, version 00; all-zero ids are not ids. */
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-const hexOfUuid = () => randomUUID().replaceAll('-', '');
-const newTraceparent = () => `00-${hexOfUuid()}-${hexOfUuid().slice(0, 16)}-01`;
-
-const kept = (given: string | string[] | undefined, wellFormed: RegExp): string | null =>
-  typeof given === 'string' && wellFormed.test(given) ? given : null;
 
 const answered = seconds('esl_http_seconds', 'Time to answer a request', ['method', 'route', 'status']);
 
@@ -26,21 +17,31 @@ const CLIENT_GONE = 499;
 export const requestLog =
   (log: Log): RequestHandler =>
   (request, response, next) => {
-    const requestId = kept(request.headers['x-request-id'], REQUEST_ID) ?? randomUUID();
-    const traceparent = kept(request.headers.traceparent, TRACEPARENT) ?? newTraceparent();
-    const context = { requestId, traceparent };
+    const said = readContext({
+      requestId: request.headers['x-request-id'],
+      traceparent: request.headers.traceparent,
+      tracestate: request.headers.tracestate,
+    });
+    const { method } = request;
+    const knownMethod = METHODS.has(method) ? method : 'other';
+    const requestId = said.requestId ?? randomUUID();
+    const span = startSpan({ name: knownMethod, kind: 'server', isEntry: true }, { ...said, requestId });
     const startedAt = performance.now();
     response.setHeader('X-Request-Id', requestId);
     response.once('close', () => {
-      const { method } = request;
       const route: string = response.locals.route ?? 'none';
       const status = response.headersSent ? response.statusCode : CLIENT_GONE;
       const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-      withContext(context, () => log.info({ method, route, status, ms }, 'request'));
-      if (!response.locals.streamed) {
-        const label = METHODS.has(method) ? method : 'other';
-        answered.observe({ method: label, route, status: String(status) }, ms / 1_000);
-      }
+      withContext(span.context, () => log.info({ method, route, status, ms }, 'request'));
+      if (!response.locals.streamed)
+        answered.observe({ method: knownMethod, route, status: String(status) }, ms / 1_000);
+      span.rename(`${knownMethod} ${route}`);
+      span.set({
+        'http.request.method': knownMethod,
+        'http.route': route,
+        'http.response.status_code': status,
+      });
+      span.end(status >= 500 ? String(status) : undefined);
     });
-    withContext(context, next);
+    withContext(span.context, next);
   };

@@ -1,7 +1,9 @@
 import type { Bus } from '@esl/kit/bus';
 import { coalesce } from '@esl/kit/coalesce';
 import type { Log } from '@esl/kit/log';
-import { replay, streamPosition, tail } from '@esl/kit/tail';
+import { messageContext } from '@esl/kit/message-context';
+import { replay, streamPosition, type TailItem, tail } from '@esl/kit/tail';
+import { isRecording, startSpan } from '@esl/kit/tracing';
 import { STREAMS } from '@esl-pipeline/contracts/bus';
 import type { StoredMessage } from '../sse/event.ts';
 import type { Hub, StreamPast } from '../sse/hub.ts';
@@ -29,6 +31,34 @@ export const jobStreamPast = (bus: Bus): StreamPast => {
   };
 };
 
+type Message = Extract<TailItem, { kind: 'message' }>['message'];
+
+/** Handing an event to its viewers ends the trace of what caused it. */
+const handOut = (hub: Pick<Hub, 'receive'>, message: Message): void => {
+  if (!isRecording()) {
+    hub.receive(message);
+    return;
+  }
+  const [, kind = ''] = message.subject.split('.');
+  const template = `job.${kind}.*`;
+  const span = startSpan(
+    {
+      name: `deliver ${template}`,
+      kind: 'consumer',
+      attributes: {
+        'messaging.system.name': 'nats',
+        'messaging.operation.type': 'process',
+        'messaging.operation.name': 'deliver',
+        'messaging.destination.name': STREAM,
+        'messaging.destination.template': template,
+      },
+    },
+    messageContext(message.headers),
+  );
+  hub.receive(message);
+  span.end();
+};
+
 /** Feeds the hub until the signal fires. Resolves, with a promise of the end, when the hub knows where the stream is. */
 export const followJobs = async (
   bus: Bus,
@@ -43,7 +73,7 @@ export const followJobs = async (
         hub.reset(item.epoch, item.lastSeq);
         known.resolve();
       } else {
-        hub.receive(item.message);
+        handOut(hub, item.message);
       }
     }
   };

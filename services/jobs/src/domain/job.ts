@@ -82,6 +82,13 @@ export type Job = {
 /** Who runs a job, and until when nobody else may. */
 export type Lease = { readonly workerId: string; readonly expiresAt: Date };
 
+/** The request that made a job, by the ids that log lines and spans carry. */
+export type Origin = {
+  readonly requestId?: string;
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+};
+
 /** A job with what only the jobs service needs. */
 export type JobRecord = Job & {
   readonly lease: Lease | null;
@@ -93,6 +100,8 @@ export type JobRecord = Job & {
   readonly dispatchAt: Date | null;
   /** Page and manifest do not yet follow the metadata of this version; `checkAt` is when to ask again. */
   readonly refresh: { readonly version: number; readonly checkAt: Date } | null;
+  /** What is done for the job when nobody asks for it, such as queueing it again, is put down to this request. */
+  readonly origin: Origin | null;
 };
 
 export type NewJob = {
@@ -101,6 +110,7 @@ export type NewJob = {
   readonly spec: JobSpec;
   readonly priority: JobPriority;
   readonly parentJobId: JobId | null;
+  readonly origin?: Origin;
 };
 
 /** The creation time, in ms since 1970, that a UUIDv7 carries in its first 48 bits (RFC 9562 §5.7). */
@@ -112,7 +122,10 @@ export const isJobId = (text: string): text is JobId => UUID_V7.test(text);
 /** How long a queued job may wait before the reconciler makes sure of its work message again, in ms. */
 export const DISPATCH_CHECK_MS = 300_000;
 
-export const newRecord = ({ id, ownerId, spec, priority, parentJobId }: NewJob, now: Date): JobRecord => {
+export const newRecord = (
+  { id, ownerId, spec, priority, parentJobId, origin }: NewJob,
+  now: Date,
+): JobRecord => {
   const createdAt = new Date(timeOfId(id));
   return {
     id,
@@ -140,6 +153,7 @@ export const newRecord = ({ id, ownerId, spec, priority, parentJobId }: NewJob, 
     reportSequence: 0,
     dispatchAt: new Date(now.getTime() + DISPATCH_CHECK_MS),
     refresh: null,
+    origin: origin ?? null,
   };
 };
 

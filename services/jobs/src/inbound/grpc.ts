@@ -2,6 +2,7 @@ import type { MessageShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type ServedService, serve } from '@esl/kit/grpc-server';
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
+import { currentContext, readContext } from '@esl/kit/request-context';
 import type { ScopeSchema } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { JobSort, JobsService, RenewalState } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { status } from '@grpc/grpc-js';
@@ -79,7 +80,7 @@ export const jobsGrpc = (use: UseCases): ServedService =>
     JobsService,
     {
       createJobs: async ({ jobs }) => {
-        const wanted = jobs.flatMap(({ id, ownerId, spec, priority, parentJobId }): NewJob[] =>
+        const wanted = jobs.flatMap(({ id, ownerId, spec, priority, parentJobId, origin }): NewJob[] =>
           spec
             ? [
                 {
@@ -88,6 +89,7 @@ export const jobsGrpc = (use: UseCases): ServedService =>
                   spec: specFromWire(spec),
                   priority: priorityFromWire(priority),
                   parentJobId: (parentJobId ?? null) as JobId | null,
+                  origin: origin ? readContext(origin) : currentContext(),
                 },
               ]
             : [],

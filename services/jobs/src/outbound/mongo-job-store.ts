@@ -4,10 +4,12 @@
 //   M2. Entries known to be published are dropped with the next write; the rest are pulled in bulk, later.
 
 import { coalesce } from '@esl/kit/coalesce';
+import { currentContext } from '@esl/kit/request-context';
+import { said } from '@esl/kit/said';
 import { Binary, type Collection, type Db, type Filter, MongoBulkWriteError } from 'mongodb';
 import type { JobFilter, JobSort, JobStore, Scope } from '../app/needs.ts';
 import type { Change } from '../domain/changes.ts';
-import { type JobId, type JobRecord, type JobState, later } from '../domain/job.ts';
+import { type JobId, type JobRecord, type JobState, later, type Origin } from '../domain/job.ts';
 import { isFinal } from '../domain/moves.ts';
 import { factEntry, type OutboxEntry, workEntry } from '../wire.ts';
 
@@ -118,7 +120,7 @@ export const mongoJobStore = (
   const insert = async (records: readonly JobRecord[]): Promise<readonly JobRecord[]> => {
     const fresh = records.map((record) => ({
       record,
-      outbox: [factEntry(record, 'created', null), workEntry(record, 'run')],
+      outbox: inNameOf(record.origin, [factEntry(record, 'created', null), workEntry(record, 'run')]),
     }));
     const taken = new Set<number>();
     try {
@@ -175,7 +177,7 @@ export const mongoJobStore = (
           version: record.version + 1,
           updatedAt: later(record.updatedAt, now()),
         };
-        const entries = entriesOf(job, wanted, record.state);
+        const entries = inNameOf(callerOr(record.origin), entriesOf(job, wanted, record.state));
         const done = known.outbox.filter((entry) => published.has(entry.id));
         const outbox = [...known.outbox.filter((entry) => !done.includes(entry)), ...entries];
         const result = await jobs.updateOne(
@@ -247,6 +249,15 @@ export const mongoJobStore = (
     },
   };
 };
+
+/** A change that no request asked for is made in the name of the one that made the job. */
+const callerOr = (maker: Origin | null): Origin | null => {
+  const { requestId, traceparent, tracestate } = currentContext();
+  return traceparent ? said({ requestId, traceparent, tracestate }) : maker;
+};
+
+const inNameOf = (origin: Origin | null, entries: readonly OutboxEntry[]): OutboxEntry[] =>
+  entries.map((entry) => (origin ? { ...entry, origin } : entry));
 
 /** Renewals do not count as versions, so a lease is only lost when it is out in the document itself. */
 const guardOf = ({ leaseOutBy }: Change): Filter<JobDocument> =>

@@ -9,6 +9,7 @@ import type { Bus } from '@esl/kit/bus';
 import type { Log } from '@esl/kit/log';
 import { counter } from '@esl/kit/metrics';
 import { publishBytes, SCHEMA_HEADER } from '@esl/kit/publish';
+import { withContext } from '@esl/kit/request-context';
 import { CHANNELS, STREAMS } from '@esl-pipeline/contracts/bus';
 import type { JobId } from '../domain/job.ts';
 import type { OutboxEntry } from '../wire.ts';
@@ -49,12 +50,14 @@ export const outboxRelay = (jobs: JobsCollection, bus: Bus, log: Log): OutboxRel
   };
 
   const publishEntry = async (jobId: JobId, entry: OutboxEntry): Promise<void> => {
-    const result = await publishBytes(
-      bus,
-      CHANNELS[entry.channel],
-      jobId,
-      entry.payload,
-      isFact(entry) ? { msgId: entry.id } : {},
+    const result = await withContext(entry.origin ?? {}, () =>
+      publishBytes(
+        bus,
+        CHANNELS[entry.channel],
+        jobId,
+        entry.payload,
+        isFact(entry) ? { msgId: entry.id } : {},
+      ),
     );
     relayed.inc({ result });
     acknowledge(jobId, entry.id);

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@esl/kit/bus';
 import type { Log } from '@esl/kit/log';
 import { publishBytes } from '@esl/kit/publish';
+import { withContext } from '@esl/kit/request-context';
 import { streamPosition } from '@esl/kit/tail';
 import { CHANNELS, STREAMS } from '@esl-pipeline/contracts/bus';
 import type { Db } from 'mongodb';
@@ -36,9 +37,14 @@ type Parts = {
 
 const after = (now: Date, ms: number) => new Date(now.getTime() + ms);
 
+/** Nobody asks for what is done here: it is put down to the request that made the job. */
+const inNameOf = <T>({ origin }: JobRecord, run: () => Promise<T>): Promise<T> =>
+  withContext(origin ?? {}, run);
+
 const sendWork = async (bus: Bus, job: JobRecord, work: 'run' | 'refresh') => {
   const { channel, payload } = workEntry(job, work);
-  return { job, result: await publishBytes(bus, CHANNELS[channel], job.id, payload) };
+  const result = await inNameOf(job, () => publishBytes(bus, CHANNELS[channel], job.id, payload));
+  return { job, result };
 };
 
 const dispatchDue = async ({ jobs, bus, now }: Parts): Promise<void> => {
@@ -101,7 +107,9 @@ const rebuild = async ({ jobs, bus, now }: Parts): Promise<void> => {
   for await (const document of live) {
     const job = recordOf(document);
     const fact = factEntry(job, job.version === 1 ? 'created' : 'updated', null);
-    await publishBytes(bus, CHANNELS[fact.channel], job.id, fact.payload, { msgId: fact.id });
+    await inNameOf(job, () =>
+      publishBytes(bus, CHANNELS[fact.channel], job.id, fact.payload, { msgId: fact.id }),
+    );
   }
   const at = now();
   await jobs.updateMany({ state: 'queued', retryAt: null }, { $set: { dispatchAt: at } });

@@ -7,6 +7,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { ack, type Delivery, retry, type Verdict } from '@esl/kit/delivery';
 import type { Log } from '@esl/kit/log';
 import { counter } from '@esl/kit/metrics';
+import { inSpan, type SpanSpec } from '@esl/kit/tracing';
 import type { Claimed } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import type { Ports } from '../pipeline/run.ts';
 import { type RunEnd, runPipeline } from '../pipeline/run-pipeline.ts';
@@ -43,6 +44,12 @@ const leaseMsOf = ({ job, leaseExpiresAt }: Claimed): number => {
 const whyStopped = ({ signal }: Lease): StopReason =>
   signal.reason instanceof RunStopped ? signal.reason.why : 'lost';
 
+const spanOf = ({ jobId, attempt }: RunRef): SpanSpec => ({
+  name: 'run lesson',
+  kind: 'internal',
+  attributes: { 'esl.job.id': jobId, 'esl.job.attempt': attempt },
+});
+
 export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Needs) => {
   const inHand = new Set<string>();
 
@@ -72,12 +79,16 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
     if (delivery.deliveries > 1) leases.nudge(run.jobId);
     const steps = throttledReport((sequence, progress) => reports.stepped(run, sequence, progress), log);
     try {
-      const end = await runPipeline(
-        runJobFromWire(job),
-        { ...ports, checkLease: lease.check },
-        lease.signal,
-        steps.changed,
-      );
+      const end = await inSpan(spanOf(run), async (span) => {
+        const its = await runPipeline(
+          runJobFromWire(job),
+          { ...ports, checkLease: lease.check },
+          lease.signal,
+          steps.changed,
+        );
+        span.set({ 'esl.run.end': its.kind === 'stopped' ? whyStopped(lease) : its.kind });
+        return its;
+      });
       steps.close();
       const outcome = end.kind === 'stopped' ? whyStopped(lease) : end.kind;
       ended.inc({ end: outcome });

@@ -5,6 +5,7 @@
 //   L3. Why a run was stopped is the reason of its signal.
 
 import type { Log } from '@esl/kit/log';
+import { withoutContext } from '@esl/kit/request-context';
 import { RenewalState } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import type { JobsClient, RunRef } from './needs.ts';
 
@@ -94,9 +95,10 @@ export const runLeases = ({
     if (runs.length === 0) return;
     for (const { onBeat } of runs) onBeat();
     const askedAt = performance.now();
-    const { renewals } = await jobs.renewRuns(
-      { workerId, runs: runs.map(({ jobId, attempt }) => ({ jobId, attempt })) },
-      AbortSignal.timeout(Math.max(renewMs, 1_000)),
+    const wanted = { workerId, runs: runs.map(({ jobId, attempt }) => ({ jobId, attempt })) };
+    // For all runs: not in the name of the one that set the timer.
+    const { renewals } = await withoutContext(() =>
+      jobs.renewRuns(wanted, AbortSignal.timeout(Math.max(renewMs, 1_000))),
     );
     for (const [index, run] of runs.entries()) {
       const state = renewals[index]?.state;

@@ -6,7 +6,8 @@
 //       effect it asks for the lease.
 
 import { setMaxListeners } from 'node:events';
-import { seconds } from '@esl/kit/metrics';
+import { longSeconds } from '@esl/kit/metrics';
+import { inSpan } from '@esl/kit/tracing';
 import type { Finding } from '../lesson/findings.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type {
@@ -38,7 +39,7 @@ export type RunEnd =
 
 export type RunProgress = { readonly steps: readonly Step[]; readonly progress: Progress | null };
 
-const took = seconds('esl_step_seconds', 'Time a step of the pipeline took', ['step', 'state']);
+const took = longSeconds('esl_step_seconds', 'Time a step of the pipeline took', ['step', 'state']);
 
 /** Rejects with the signal's reason as soon as it fires, however slow `work` is to notice. */
 const orAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
@@ -105,7 +106,10 @@ export const runPipeline = async (
       change(name, {});
     };
     try {
-      const done = await orAborted(spec.run(run, { signal: stepSignal, onProgress }), stepSignal);
+      const tools = { signal: stepSignal, onProgress };
+      const done = await inSpan({ name: `step ${name}`, kind: 'internal' }, () =>
+        orAborted(spec.run(run, tools), stepSignal),
+      );
       Object.assign(results, { [name]: done.output });
       if (done.inputHash) {
         run.checkpoint.record(name, done.inputHash, done.output);

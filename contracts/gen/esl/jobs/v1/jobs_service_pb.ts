@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file esl/jobs/v1/jobs_service.proto.
  */
 export const file_esl_jobs_v1_jobs_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lc2wvam9icy92MS9qb2JzX3NlcnZpY2UucHJvdG8SC2VzbC5qb2JzLnYxIjgKBVNjb3BlEhIKCG93bmVyX2lkGAEgASgJSAASEgoIZXZlcnlvbmUYAiABKAhIAEIHCgVyZWFjaCKkAQoGTmV3Sm9iEgoKAmlkGAEgASgJEhAKCG93bmVyX2lkGAIgASgJEiIKBHNwZWMYAyABKAsyFC5lc2wuam9icy52MS5Kb2JTcGVjEioKCHByaW9yaXR5GAQgASgOMhguZXNsLmpvYnMudjEuSm9iUHJpb3JpdHkSGgoNcGFyZW50X2pvYl9pZBgFIAEoCUgAiAEBQhAKDl9wYXJlbnRfam9iX2lkIjYKEUNyZWF0ZUpvYnNSZXF1ZXN0EiEKBGpvYnMYASADKAsyEy5lc2wuam9icy52MS5OZXdKb2IiNAoSQ3JlYXRlSm9ic1Jlc3BvbnNlEh4KBGpvYnMYASADKAsyEC5lc2wuam9icy52MS5Kb2IiQgoNR2V0Sm9iUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCSIvCg5HZXRKb2JSZXNwb25zZRIdCgNqb2IYASABKAsyEC5lc2wuam9icy52MS5Kb2IirgQKD0xpc3RKb2JzUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJEiIKBHNvcnQYBCABKA4yFC5lc2wuam9icy52MS5Kb2JTb3J0EiUKBnN0YXRlcxgFIAMoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEhMKBnByZXNldBgGIAEoCUgAiAEBEhEKBG1vZGUYByABKAlIAYgBARIcCg9ub3Rpb25fZGF0YWJhc2UYCCABKAlIAogBARIaCg1wYXJlbnRfam9iX2lkGAkgASgJSAOIAQESMAoMY3JlYXRlZF9mcm9tGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX3RvGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1maW5pc2hlZF9mcm9tGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF90bxgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoJaGFzX2Vycm9yGA4gASgISASIAQFCCQoHX3ByZXNldEIHCgVfbW9kZUISChBfbm90aW9uX2RhdGFiYXNlQhAKDl9wYXJlbnRfam9iX2lkQgwKCl9oYXNfZXJyb3IiWgoQTGlzdEpvYnNSZXNwb25zZRIeCgRqb2JzGAEgAygLMhAuZXNsLmpvYnMudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoBCIRCg9HZXRTdGF0c1JlcXVlc3QixQEKEEdldFN0YXRzUmVzcG9uc2USOAoGc3RhdGVzGAEgAygLMiguZXNsLmpvYnMudjEuR2V0U3RhdHNSZXNwb25zZS5TdGF0ZUNvdW50EjQKEG9sZGVzdF9xdWV1ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGkEKClN0YXRlQ291bnQSJAoFc3RhdGUYASABKA4yFS5lc2wuam9icy52MS5Kb2JTdGF0ZRINCgVjb3VudBgCIAEoBCI0Cg9DbGFpbVJ1blJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCSKMAQoQQ2xhaW1SdW5SZXNwb25zZRInCgdjbGFpbWVkGAEgASgLMhQuZXNsLmpvYnMudjEuQ2xhaW1lZEgAEiEKBGJ1c3kYAiABKAsyES5lc2wuam9icy52MS5CdXN5SAASIQoEZ29uZRgDIAEoCzIRLmVzbC5qb2JzLnYxLkdvbmVIAEIJCgdvdXRjb21lIl4KB0NsYWltZWQSHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iEjQKEGxlYXNlX2V4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIh4KBEJ1c3kSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iLAoER29uZRIkCgVzdGF0ZRgBIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlIikKBlJ1blJlZhIOCgZqb2JfaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoDSJIChBSZW5ld1J1bnNSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCRIhCgRydW5zGAIgAygLMhMuZXNsLmpvYnMudjEuUnVuUmVmIjsKEVJlbmV3UnVuc1Jlc3BvbnNlEiYKCHJlbmV3YWxzGAEgAygLMhQuZXNsLmpvYnMudjEuUmVuZXdhbCJ5CgdSZW5ld2FsEg4KBmpvYl9pZBgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLmVzbC5qb2JzLnYxLlJlbmV3YWxTdGF0ZRI0ChBsZWFzZV9leHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChFSZWxlYXNlUnVuUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0iFAoSUmVsZWFzZVJ1blJlc3BvbnNlImUKEENhbmNlbEpvYlJlcXVlc3QSIQoFc2NvcGUYASABKAsyEi5lc2wuam9icy52MS5TY29wZRIOCgZqb2JfaWQYAiABKAkSEwoGcmVhc29uGAMgASgJSACIAQFCCQoHX3JlYXNvbiIyChFDYW5jZWxKb2JSZXNwb25zZRIdCgNqb2IYASABKAsyEC5lc2wuam9icy52MS5Kb2IimgEKE0VkaXRNZXRhZGF0YVJlcXVlc3QSIQoFc2NvcGUYASABKAsyEi5lc2wuam9icy52MS5TY29wZRIOCgZqb2JfaWQYAiABKAkSEwoGcHJlc2V0GAMgASgJSACIAQESHAoPbm90aW9uX2RhdGFiYXNlGAQgASgJSAGIAQFCCQoHX3ByZXNldEISChBfbm90aW9uX2RhdGFiYXNlIjUKFEVkaXRNZXRhZGF0YVJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmVzbC5qb2JzLnYxLkpvYiqNAQoHSm9iU29ydBIYChRKT0JfU09SVF9VTlNQRUNJRklFRBAAEhkKFUpPQl9TT1JUX0NSRUFURURfREVTQxABEhgKFEpPQl9TT1JUX0NSRUFURURfQVNDEAISGQoVSk9CX1NPUlRfVVBEQVRFRF9ERVNDEAMSGAoUSk9CX1NPUlRfVVBEQVRFRF9BU0MQBCp6CgxSZW5ld2FsU3RhdGUSHQoZUkVORVdBTF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJFTkVXQUxfU1RBVEVfSEVMRBABEhsKF1JFTkVXQUxfU1RBVEVfQ0FOQ0VMTEVEEAISFgoSUkVORVdBTF9TVEFURV9MT1NUEAMytgUKC0pvYnNTZXJ2aWNlEk0KCkNyZWF0ZUpvYnMSHi5lc2wuam9icy52MS5DcmVhdGVKb2JzUmVxdWVzdBofLmVzbC5qb2JzLnYxLkNyZWF0ZUpvYnNSZXNwb25zZRJBCgZHZXRKb2ISGi5lc2wuam9icy52MS5HZXRKb2JSZXF1ZXN0GhsuZXNsLmpvYnMudjEuR2V0Sm9iUmVzcG9uc2USRwoITGlzdEpvYnMSHC5lc2wuam9icy52MS5MaXN0Sm9ic1JlcXVlc3QaHS5lc2wuam9icy52MS5MaXN0Sm9ic1Jlc3BvbnNlEkcKCEdldFN0YXRzEhwuZXNsLmpvYnMudjEuR2V0U3RhdHNSZXF1ZXN0Gh0uZXNsLmpvYnMudjEuR2V0U3RhdHNSZXNwb25zZRJHCghDbGFpbVJ1bhIcLmVzbC5qb2JzLnYxLkNsYWltUnVuUmVxdWVzdBodLmVzbC5qb2JzLnYxLkNsYWltUnVuUmVzcG9uc2USSgoJUmVuZXdSdW5zEh0uZXNsLmpvYnMudjEuUmVuZXdSdW5zUmVxdWVzdBoeLmVzbC5qb2JzLnYxLlJlbmV3UnVuc1Jlc3BvbnNlEk0KClJlbGVhc2VSdW4SHi5lc2wuam9icy52MS5SZWxlYXNlUnVuUmVxdWVzdBofLmVzbC5qb2JzLnYxLlJlbGVhc2VSdW5SZXNwb25zZRJKCglDYW5jZWxKb2ISHS5lc2wuam9icy52MS5DYW5jZWxKb2JSZXF1ZXN0Gh4uZXNsLmpvYnMudjEuQ2FuY2VsSm9iUmVzcG9uc2USUwoMRWRpdE1ldGFkYXRhEiAuZXNsLmpvYnMudjEuRWRpdE1ldGFkYXRhUmVxdWVzdBohLmVzbC5qb2JzLnYxLkVkaXRNZXRhZGF0YVJlc3BvbnNlYgZwcm90bzM", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
+  fileDesc("Ch5lc2wvam9icy92MS9qb2JzX3NlcnZpY2UucHJvdG8SC2VzbC5qb2JzLnYxIjgKBVNjb3BlEhIKCG93bmVyX2lkGAEgASgJSAASEgoIZXZlcnlvbmUYAiABKAhIAEIHCgVyZWFjaCKCAQoGT3JpZ2luEhcKCnJlcXVlc3RfaWQYASABKAlIAIgBARIYCgt0cmFjZXBhcmVudBgCIAEoCUgBiAEBEhcKCnRyYWNlc3RhdGUYAyABKAlIAogBAUINCgtfcmVxdWVzdF9pZEIOCgxfdHJhY2VwYXJlbnRCDQoLX3RyYWNlc3RhdGUiyQEKBk5ld0pvYhIKCgJpZBgBIAEoCRIQCghvd25lcl9pZBgCIAEoCRIiCgRzcGVjGAMgASgLMhQuZXNsLmpvYnMudjEuSm9iU3BlYxIqCghwcmlvcml0eRgEIAEoDjIYLmVzbC5qb2JzLnYxLkpvYlByaW9yaXR5EhoKDXBhcmVudF9qb2JfaWQYBSABKAlIAIgBARIjCgZvcmlnaW4YDyABKAsyEy5lc2wuam9icy52MS5PcmlnaW5CEAoOX3BhcmVudF9qb2JfaWQiNgoRQ3JlYXRlSm9ic1JlcXVlc3QSIQoEam9icxgBIAMoCzITLmVzbC5qb2JzLnYxLk5ld0pvYiI0ChJDcmVhdGVKb2JzUmVzcG9uc2USHgoEam9icxgBIAMoCzIQLmVzbC5qb2JzLnYxLkpvYiJCCg1HZXRKb2JSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSDgoGam9iX2lkGAIgASgJIi8KDkdldEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmVzbC5qb2JzLnYxLkpvYiKuBAoPTGlzdEpvYnNSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkSIgoEc29ydBgEIAEoDjIULmVzbC5qb2JzLnYxLkpvYlNvcnQSJQoGc3RhdGVzGAUgAygOMhUuZXNsLmpvYnMudjEuSm9iU3RhdGUSEwoGcHJlc2V0GAYgASgJSACIAQESEQoEbW9kZRgHIAEoCUgBiAEBEhwKD25vdGlvbl9kYXRhYmFzZRgIIAEoCUgCiAEBEhoKDXBhcmVudF9qb2JfaWQYCSABKAlIA4gBARIwCgxjcmVhdGVkX2Zyb20YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfdG8YCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWZpbmlzaGVkX2Zyb20YDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX3RvGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCgloYXNfZXJyb3IYDiABKAhIBIgBAUIJCgdfcHJlc2V0QgcKBV9tb2RlQhIKEF9ub3Rpb25fZGF0YWJhc2VCEAoOX3BhcmVudF9qb2JfaWRCDAoKX2hhc19lcnJvciJaChBMaXN0Sm9ic1Jlc3BvbnNlEh4KBGpvYnMYASADKAsyEC5lc2wuam9icy52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgEIhEKD0dldFN0YXRzUmVxdWVzdCLFAQoQR2V0U3RhdHNSZXNwb25zZRI4CgZzdGF0ZXMYASADKAsyKC5lc2wuam9icy52MS5HZXRTdGF0c1Jlc3BvbnNlLlN0YXRlQ291bnQSNAoQb2xkZXN0X3F1ZXVlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaQQoKU3RhdGVDb3VudBIkCgVzdGF0ZRgBIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEg0KBWNvdW50GAIgASgEIjQKD0NsYWltUnVuUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJIowBChBDbGFpbVJ1blJlc3BvbnNlEicKB2NsYWltZWQYASABKAsyFC5lc2wuam9icy52MS5DbGFpbWVkSAASIQoEYnVzeRgCIAEoCzIRLmVzbC5qb2JzLnYxLkJ1c3lIABIhCgRnb25lGAMgASgLMhEuZXNsLmpvYnMudjEuR29uZUgAQgkKB291dGNvbWUiXgoHQ2xhaW1lZBIdCgNqb2IYASABKAsyEC5lc2wuam9icy52MS5Kb2ISNAoQbGVhc2VfZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiHgoEQnVzeRIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIsCgRHb25lEiQKBXN0YXRlGAEgASgOMhUuZXNsLmpvYnMudjEuSm9iU3RhdGUiKQoGUnVuUmVmEg4KBmpvYl9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNIkgKEFJlbmV3UnVuc1JlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEiEKBHJ1bnMYAiADKAsyEy5lc2wuam9icy52MS5SdW5SZWYiOwoRUmVuZXdSdW5zUmVzcG9uc2USJgoIcmVuZXdhbHMYASADKAsyFC5lc2wuam9icy52MS5SZW5ld2FsInkKB1JlbmV3YWwSDgoGam9iX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuZXNsLmpvYnMudjEuUmVuZXdhbFN0YXRlEjQKEGxlYXNlX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEVJlbGVhc2VSdW5SZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIRCgl3b3JrZXJfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDSIUChJSZWxlYXNlUnVuUmVzcG9uc2UiZQoQQ2FuY2VsSm9iUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCRITCgZyZWFzb24YAyABKAlIAIgBAUIJCgdfcmVhc29uIjIKEUNhbmNlbEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmVzbC5qb2JzLnYxLkpvYiKaAQoTRWRpdE1ldGFkYXRhUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCRITCgZwcmVzZXQYAyABKAlIAIgBARIcCg9ub3Rpb25fZGF0YWJhc2UYBCABKAlIAYgBAUIJCgdfcHJlc2V0QhIKEF9ub3Rpb25fZGF0YWJhc2UiNQoURWRpdE1ldGFkYXRhUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iKo0BCgdKb2JTb3J0EhgKFEpPQl9TT1JUX1VOU1BFQ0lGSUVEEAASGQoVSk9CX1NPUlRfQ1JFQVRFRF9ERVNDEAESGAoUSk9CX1NPUlRfQ1JFQVRFRF9BU0MQAhIZChVKT0JfU09SVF9VUERBVEVEX0RFU0MQAxIYChRKT0JfU09SVF9VUERBVEVEX0FTQxAEKnoKDFJlbmV3YWxTdGF0ZRIdChlSRU5FV0FMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUkVORVdBTF9TVEFURV9IRUxEEAESGwoXUkVORVdBTF9TVEFURV9DQU5DRUxMRUQQAhIWChJSRU5FV0FMX1NUQVRFX0xPU1QQAzK2BQoLSm9ic1NlcnZpY2USTQoKQ3JlYXRlSm9icxIeLmVzbC5qb2JzLnYxLkNyZWF0ZUpvYnNSZXF1ZXN0Gh8uZXNsLmpvYnMudjEuQ3JlYXRlSm9ic1Jlc3BvbnNlEkEKBkdldEpvYhIaLmVzbC5qb2JzLnYxLkdldEpvYlJlcXVlc3QaGy5lc2wuam9icy52MS5HZXRKb2JSZXNwb25zZRJHCghMaXN0Sm9icxIcLmVzbC5qb2JzLnYxLkxpc3RKb2JzUmVxdWVzdBodLmVzbC5qb2JzLnYxLkxpc3RKb2JzUmVzcG9uc2USRwoIR2V0U3RhdHMSHC5lc2wuam9icy52MS5HZXRTdGF0c1JlcXVlc3QaHS5lc2wuam9icy52MS5HZXRTdGF0c1Jlc3BvbnNlEkcKCENsYWltUnVuEhwuZXNsLmpvYnMudjEuQ2xhaW1SdW5SZXF1ZXN0Gh0uZXNsLmpvYnMudjEuQ2xhaW1SdW5SZXNwb25zZRJKCglSZW5ld1J1bnMSHS5lc2wuam9icy52MS5SZW5ld1J1bnNSZXF1ZXN0Gh4uZXNsLmpvYnMudjEuUmVuZXdSdW5zUmVzcG9uc2USTQoKUmVsZWFzZVJ1bhIeLmVzbC5qb2JzLnYxLlJlbGVhc2VSdW5SZXF1ZXN0Gh8uZXNsLmpvYnMudjEuUmVsZWFzZVJ1blJlc3BvbnNlEkoKCUNhbmNlbEpvYhIdLmVzbC5qb2JzLnYxLkNhbmNlbEpvYlJlcXVlc3QaHi5lc2wuam9icy52MS5DYW5jZWxKb2JSZXNwb25zZRJTCgxFZGl0TWV0YWRhdGESIC5lc2wuam9icy52MS5FZGl0TWV0YWRhdGFSZXF1ZXN0GiEuZXNsLmpvYnMudjEuRWRpdE1ldGFkYXRhUmVzcG9uc2ViBnByb3RvMw", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
 
 /**
  * Whose jobs a call may touch. A request without a scope is refused.
@@ -52,6 +52,37 @@ export const ScopeSchema: GenMessage<Scope> = /*@__PURE__*/
   messageDesc(file_esl_jobs_v1_jobs_service, 0);
 
 /**
+ * The request that something is done for, by the ids that its log lines and spans carry.
+ *
+ * @generated from message esl.jobs.v1.Origin
+ */
+export type Origin = Message<"esl.jobs.v1.Origin"> & {
+  /**
+   * @generated from field: optional string request_id = 1;
+   */
+  requestId?: string | undefined;
+
+  /**
+   * W3C Trace Context.
+   *
+   * @generated from field: optional string traceparent = 2;
+   */
+  traceparent?: string | undefined;
+
+  /**
+   * @generated from field: optional string tracestate = 3;
+   */
+  tracestate?: string | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.Origin.
+ * Use `create(OriginSchema)` to create a new message.
+ */
+export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 1);
+
+/**
  * A job to store.
  *
  * @generated from message esl.jobs.v1.NewJob
@@ -83,6 +114,13 @@ export type NewJob = Message<"esl.jobs.v1.NewJob"> & {
    * @generated from field: optional string parent_job_id = 5;
    */
   parentJobId?: string | undefined;
+
+  /**
+   * For callers that send the jobs of several requests together. Unset: the call's own.
+   *
+   * @generated from field: esl.jobs.v1.Origin origin = 15;
+   */
+  origin?: Origin | undefined;
 };
 
 /**
@@ -90,7 +128,7 @@ export type NewJob = Message<"esl.jobs.v1.NewJob"> & {
  * Use `create(NewJobSchema)` to create a new message.
  */
 export const NewJobSchema: GenMessage<NewJob> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 1);
+  messageDesc(file_esl_jobs_v1_jobs_service, 2);
 
 /**
  * Up to 500 jobs.
@@ -109,7 +147,7 @@ export type CreateJobsRequest = Message<"esl.jobs.v1.CreateJobsRequest"> & {
  * Use `create(CreateJobsRequestSchema)` to create a new message.
  */
 export const CreateJobsRequestSchema: GenMessage<CreateJobsRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 2);
+  messageDesc(file_esl_jobs_v1_jobs_service, 3);
 
 /**
  * The stored jobs, in the order asked for.
@@ -128,7 +166,7 @@ export type CreateJobsResponse = Message<"esl.jobs.v1.CreateJobsResponse"> & {
  * Use `create(CreateJobsResponseSchema)` to create a new message.
  */
 export const CreateJobsResponseSchema: GenMessage<CreateJobsResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 3);
+  messageDesc(file_esl_jobs_v1_jobs_service, 4);
 
 /**
  * One job by id.
@@ -152,7 +190,7 @@ export type GetJobRequest = Message<"esl.jobs.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 4);
+  messageDesc(file_esl_jobs_v1_jobs_service, 5);
 
 /**
  * The job asked for.
@@ -171,7 +209,7 @@ export type GetJobResponse = Message<"esl.jobs.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 5);
+  messageDesc(file_esl_jobs_v1_jobs_service, 6);
 
 /**
  * Filters are joined by AND; an unset filter matches all.
@@ -267,7 +305,7 @@ export type ListJobsRequest = Message<"esl.jobs.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 6);
+  messageDesc(file_esl_jobs_v1_jobs_service, 7);
 
 /**
  * One page of jobs.
@@ -300,7 +338,7 @@ export type ListJobsResponse = Message<"esl.jobs.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 7);
+  messageDesc(file_esl_jobs_v1_jobs_service, 8);
 
 /**
  * Asks for counts.
@@ -315,7 +353,7 @@ export type GetStatsRequest = Message<"esl.jobs.v1.GetStatsRequest"> & {
  * Use `create(GetStatsRequestSchema)` to create a new message.
  */
 export const GetStatsRequestSchema: GenMessage<GetStatsRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 8);
+  messageDesc(file_esl_jobs_v1_jobs_service, 9);
 
 /**
  * Counts over all owners.
@@ -341,7 +379,7 @@ export type GetStatsResponse = Message<"esl.jobs.v1.GetStatsResponse"> & {
  * Use `create(GetStatsResponseSchema)` to create a new message.
  */
 export const GetStatsResponseSchema: GenMessage<GetStatsResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 9);
+  messageDesc(file_esl_jobs_v1_jobs_service, 10);
 
 /**
  * How many jobs are in one state.
@@ -365,7 +403,7 @@ export type GetStatsResponse_StateCount = Message<"esl.jobs.v1.GetStatsResponse.
  * Use `create(GetStatsResponse_StateCountSchema)` to create a new message.
  */
 export const GetStatsResponse_StateCountSchema: GenMessage<GetStatsResponse_StateCount> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 9, 0);
+  messageDesc(file_esl_jobs_v1_jobs_service, 10, 0);
 
 /**
  * A worker's wish to run a job.
@@ -391,7 +429,7 @@ export type ClaimRunRequest = Message<"esl.jobs.v1.ClaimRunRequest"> & {
  * Use `create(ClaimRunRequestSchema)` to create a new message.
  */
 export const ClaimRunRequestSchema: GenMessage<ClaimRunRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 10);
+  messageDesc(file_esl_jobs_v1_jobs_service, 11);
 
 /**
  * Whether the worker may run it.
@@ -432,7 +470,7 @@ export type ClaimRunResponse = Message<"esl.jobs.v1.ClaimRunResponse"> & {
  * Use `create(ClaimRunResponseSchema)` to create a new message.
  */
 export const ClaimRunResponseSchema: GenMessage<ClaimRunResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 11);
+  messageDesc(file_esl_jobs_v1_jobs_service, 12);
 
 /**
  * The run is the worker's.
@@ -458,7 +496,7 @@ export type Claimed = Message<"esl.jobs.v1.Claimed"> & {
  * Use `create(ClaimedSchema)` to create a new message.
  */
 export const ClaimedSchema: GenMessage<Claimed> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 12);
+  messageDesc(file_esl_jobs_v1_jobs_service, 13);
 
 /**
  * Not now.
@@ -477,7 +515,7 @@ export type Busy = Message<"esl.jobs.v1.Busy"> & {
  * Use `create(BusySchema)` to create a new message.
  */
 export const BusySchema: GenMessage<Busy> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 13);
+  messageDesc(file_esl_jobs_v1_jobs_service, 14);
 
 /**
  * Never again.
@@ -498,7 +536,7 @@ export type Gone = Message<"esl.jobs.v1.Gone"> & {
  * Use `create(GoneSchema)` to create a new message.
  */
 export const GoneSchema: GenMessage<Gone> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 14);
+  messageDesc(file_esl_jobs_v1_jobs_service, 15);
 
 /**
  * One run of one worker.
@@ -522,7 +560,7 @@ export type RunRef = Message<"esl.jobs.v1.RunRef"> & {
  * Use `create(RunRefSchema)` to create a new message.
  */
 export const RunRefSchema: GenMessage<RunRef> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 15);
+  messageDesc(file_esl_jobs_v1_jobs_service, 16);
 
 /**
  * Up to 1,000 runs.
@@ -546,7 +584,7 @@ export type RenewRunsRequest = Message<"esl.jobs.v1.RenewRunsRequest"> & {
  * Use `create(RenewRunsRequestSchema)` to create a new message.
  */
 export const RenewRunsRequestSchema: GenMessage<RenewRunsRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 16);
+  messageDesc(file_esl_jobs_v1_jobs_service, 17);
 
 /**
  * What became of each run, in the order asked.
@@ -565,7 +603,7 @@ export type RenewRunsResponse = Message<"esl.jobs.v1.RenewRunsResponse"> & {
  * Use `create(RenewRunsResponseSchema)` to create a new message.
  */
 export const RenewRunsResponseSchema: GenMessage<RenewRunsResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 17);
+  messageDesc(file_esl_jobs_v1_jobs_service, 18);
 
 /**
  * One run's lease.
@@ -596,7 +634,7 @@ export type Renewal = Message<"esl.jobs.v1.Renewal"> & {
  * Use `create(RenewalSchema)` to create a new message.
  */
 export const RenewalSchema: GenMessage<Renewal> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 18);
+  messageDesc(file_esl_jobs_v1_jobs_service, 19);
 
 /**
  * The run to give back.
@@ -625,7 +663,7 @@ export type ReleaseRunRequest = Message<"esl.jobs.v1.ReleaseRunRequest"> & {
  * Use `create(ReleaseRunRequestSchema)` to create a new message.
  */
 export const ReleaseRunRequestSchema: GenMessage<ReleaseRunRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 19);
+  messageDesc(file_esl_jobs_v1_jobs_service, 20);
 
 /**
  * Given back, or already lost; either way no longer the worker's.
@@ -640,7 +678,7 @@ export type ReleaseRunResponse = Message<"esl.jobs.v1.ReleaseRunResponse"> & {
  * Use `create(ReleaseRunResponseSchema)` to create a new message.
  */
 export const ReleaseRunResponseSchema: GenMessage<ReleaseRunResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 20);
+  messageDesc(file_esl_jobs_v1_jobs_service, 21);
 
 /**
  * Which job, and why.
@@ -669,7 +707,7 @@ export type CancelJobRequest = Message<"esl.jobs.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 21);
+  messageDesc(file_esl_jobs_v1_jobs_service, 22);
 
 /**
  * The cancelled job.
@@ -688,7 +726,7 @@ export type CancelJobResponse = Message<"esl.jobs.v1.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 22);
+  messageDesc(file_esl_jobs_v1_jobs_service, 23);
 
 /**
  * Unset fields stay as they are.
@@ -722,7 +760,7 @@ export type EditMetadataRequest = Message<"esl.jobs.v1.EditMetadataRequest"> & {
  * Use `create(EditMetadataRequestSchema)` to create a new message.
  */
 export const EditMetadataRequestSchema: GenMessage<EditMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 23);
+  messageDesc(file_esl_jobs_v1_jobs_service, 24);
 
 /**
  * The changed job.
@@ -741,7 +779,7 @@ export type EditMetadataResponse = Message<"esl.jobs.v1.EditMetadataResponse"> &
  * Use `create(EditMetadataResponseSchema)` to create a new message.
  */
 export const EditMetadataResponseSchema: GenMessage<EditMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_esl_jobs_v1_jobs_service, 24);
+  messageDesc(file_esl_jobs_v1_jobs_service, 25);
 
 /**
  * How a list is sorted. Ties are broken by id.
