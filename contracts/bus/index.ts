@@ -34,7 +34,10 @@ export type StreamSpec = {
   readonly onePerSubject?: boolean;
 };
 
-/** A durable consumer of a `work` stream. The filters of one stream's consumers never overlap. */
+/**
+ * A durable consumer. It shares a stream of `work` with others whose filters do not overlap with its own; on a stream of
+ * `facts` each consumer sees everything that is still kept.
+ */
 export type ConsumerSpec = {
   readonly stream: string;
   readonly durable: string;
@@ -113,6 +116,13 @@ export const CONSUMERS = {
     filter: 'work.refresh.*',
     ackWaitMs: 30_000,
     maxAckPending: 10_000,
+  },
+  webhooks: {
+    stream: 'JOBS',
+    durable: 'webhooks',
+    filter: 'job.>',
+    ackWaitMs: 30_000,
+    maxAckPending: 1_000,
   },
 } as const satisfies Record<string, ConsumerSpec>;
 

@@ -4,3 +4,4 @@ export * from './job-actions.ts';
 export * from './job-events.ts';
 export * from './job-options.ts';
 export * from './submit-job.ts';
+export * from './webhooks.ts';

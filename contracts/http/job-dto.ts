@@ -8,8 +8,8 @@ import { JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
 export type JobLinks = {
   /** To a path of the HTTP API. */
   readonly to: (path: string) => string;
-  /** To a blob, for anyone who has the link, as long as it holds. */
-  readonly file: (key: string, updatedAtMs: number) => string;
+  /** To a blob, for anyone who has the link, as long as it holds; null where none can be made. */
+  readonly file: (key: string, updatedAtMs: number) => string | null;
 };
 
 const time = (at: Timestamp): string => timestampDate(at).toISOString();

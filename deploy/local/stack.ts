@@ -69,17 +69,26 @@ const serviceCommand = (service: ServiceName) => [
   join(root, 'services', service, 'src/main.ts'),
 ];
 
-const linkSecret = async (home: string): Promise<string> => {
+/** What signs links, and what users' own secrets are sealed with (`SECRETS_KEYS`). */
+type Secrets = { readonly linkSecret: string; readonly sealKey: string };
+
+/** Made once and kept with the state that depends on them; what an older file lacks is added. */
+const readSecrets = async (home: string): Promise<Secrets> => {
   const file = join(home, 'secrets.json');
-  try {
-    return (JSON.parse(await readFile(file, 'utf8')) as { linkSecret: string }).linkSecret;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new CannotStart(`${file} cannot be read`);
-    const linkSecret = randomBytes(32).toString('hex');
-    await writeFile(file, JSON.stringify({ linkSecret }), { mode: 0o600 });
-    return linkSecret;
-  }
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}';
+    throw new CannotStart(`${file} cannot be read`);
+  });
+  const fresh = { linkSecret: randomBytes(32).toString('hex'), sealKey: randomBytes(32).toString('base64') };
+  const secrets: Secrets = { ...fresh, ...(JSON.parse(kept) as Partial<Secrets>) };
+  if (JSON.stringify(secrets) !== kept) await writeFile(file, JSON.stringify(secrets), { mode: 0o600 });
+  return secrets;
 };
+
+/** Those that keep or use users' secrets. */
+const SEALING: readonly ServiceName[] = ['gateway', 'actions', 'worker'];
+/** Those that show users links to files. */
+const LINKING: readonly ServiceName[] = ['gateway', 'actions'];
 
 /** Ends the servers that an earlier stack left behind when it was killed. */
 const endLeftovers = async (file: string): Promise<void> => {
@@ -210,7 +219,9 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       CONFIG_ADDR: addressesOf('config'),
       LESSONS_ADDR: addressesOf('worker'),
     };
-    const gatewayEnv = { PUBLIC_URL: gatewayUrl, LINK_SECRET: await linkSecret(home) };
+    const secrets = await readSecrets(home);
+    const linkEnv = { PUBLIC_URL: gatewayUrl, LINK_SECRET: secrets.linkSecret };
+    const sealEnv = { SECRETS_KEYS: common.SECRETS_KEYS || `local:${secrets.sealKey}` };
     const environmentOf = ({
       service,
       id,
@@ -221,7 +232,9 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       ADMIN_PORT: String(adminPort),
       GRPC_PORT: String(grpcPort),
       ...(service === 'worker' && { WORKER_ID: `${id}-${randomBytes(4).toString('hex')}` }),
-      ...(service === 'gateway' && { ...gatewayEnv, PORT: String(port) }),
+      ...(LINKING.includes(service) && linkEnv),
+      ...(SEALING.includes(service) && sealEnv),
+      ...(service === 'gateway' && { PORT: String(port) }),
     });
 
     const startInstance = async (place: (typeof places)[number]) => {
