@@ -28,15 +28,11 @@ const barePipeline = async (): Promise<number> => {
         voiceAccent: null,
         notionDatabase: null,
         voiceMap: { auto: true, speakers: {} },
+        mode: null,
+        ttsProvider: null,
       }),
     },
-    narrator: {
-      engine: 'none',
-      acceptsRawVoiceIds: false,
-      voices: () => [],
-      narrate: () => Promise.reject(new Error('these lessons are not narrated')),
-    },
-    narratorNotice: null,
+    narratorFor: () => Promise.reject(new Error('these lessons are not narrated')),
     now,
     checkLease: () => {},
   };
@@ -57,7 +53,7 @@ const barePipeline = async (): Promise<number> => {
   };
   const run = async (index: number) => {
     const id = `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`;
-    const end = await runPipeline({ id, attempt: 1, parentJobId: null, spec }, ports, signal);
+    const end = await runPipeline({ id, attempt: 1, ownerId: 'ana', parentJobId: null, spec }, ports, signal);
     if (end.kind !== 'succeeded') throw new Error(`the bare pipeline ended ${end.kind}`);
   };
   await load(WARM, CONCURRENCY, run);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { commonEnv, integer, natsEnv, port, readEnv } from '@esl/kit/env';
 import { z } from 'zod';
+import { elevenLabsEnv } from './narration/elevenlabs/environment.ts';
 
 const environment = z.object({
   ...commonEnv,
@@ -18,6 +19,7 @@ const environment = z.object({
     .default(() => `worker-${randomUUID()}`),
   /** At most a third of the jobs service's JOB_LEASE_MS, so that two lost renewals cost no run. */
   LEASE_RENEW_MS: integer(5_000, { min: 100, max: 200_000 }),
+  ...elevenLabsEnv,
 });
 
 export const loadConfig = (env: NodeJS.ProcessEnv) => readEnv(environment, env);

@@ -13,10 +13,11 @@ import type { Config } from './config.ts';
 import { lessonsGrpc } from './inbound/grpc.ts';
 import { takeWork } from './inbound/intake.ts';
 import { workHandlers } from './inbound/work.ts';
-import { localNarrator } from './narration/local-narrator.ts';
-import { segmentCache } from './narration/segment-cache.ts';
+import { systemKeyOf } from './narration/elevenlabs/environment.ts';
 import { speechEngine } from './narration/speech-engine.ts';
+import { narrators } from './narrators.ts';
 import { grpcCatalog } from './outbound/grpc-catalog.ts';
+import { grpcVoices } from './outbound/grpc-voices.ts';
 import { natsRunReports } from './outbound/nats-run-reports.ts';
 import type { Ports } from './pipeline/run.ts';
 import { localPublisher } from './publisher/local-publisher.ts';
@@ -42,21 +43,14 @@ export const startWorker = async (
   const blobs = filesystemBlobStore(config.BLOB_DIR);
   const catalog = grpcCatalog(catalogService.call);
   const engine = speechEngine();
-  // What was spoken can be spoken again, and is checked when read: it need not wait for the disk.
-  const speech = segmentCache({
-    get: blobs.get,
-    put: (key, body, options, signal) => blobs.put(key, body, { ...options, mayBeLost: true }, signal),
-  });
+  const voices = grpcVoices(catalogService.call);
+  const choose = narrators(config, { blobs, engine, voices: voices.list });
+  const systemKey = systemKeyOf(config);
   const ports: Omit<Ports, 'checkLease'> = {
     blobs,
     catalog,
     publisher: localPublisher({ blobs, now }),
-    narrator: localNarrator({ engine, cache: speech }),
-    narratorNotice: {
-      code: 'narrated_locally',
-      message:
-        'The lesson was narrated with the voices built in, because no ElevenLabs account is connected.',
-    },
+    narratorFor: async ({ ttsProvider }) => choose({ apiKey: systemKey, ttsProvider }),
     now,
   };
 
@@ -65,8 +59,12 @@ export const startWorker = async (
   bus.nc.subscribe(CHANNELS.cancel.subject('*'), {
     callback: (_, { subject }) => leases.nudge(subject.slice(CHANNELS.cancel.subject('').length)),
   });
-  bus.nc.subscribe(CHANNELS.configChanged.subject(''), { callback: catalog.forget });
-  bus.onReconnect(catalog.forget);
+  const forgetConfig = () => {
+    catalog.forget();
+    voices.forget();
+  };
+  bus.nc.subscribe(CHANNELS.configChanged.subject(''), { callback: forgetConfig });
+  bus.onReconnect(forgetConfig);
 
   const grpc = await startGrpcServer(
     { host: config.BIND_HOST, port: config.GRPC_PORT },

@@ -8,7 +8,17 @@ import {
   STEP_STATE_VALUE,
 } from '@esl-pipeline/contracts/http/job-words';
 import type { Finding } from './lesson/findings.ts';
-import type { Artifact, JobSpec, RunJob, RunResult, Step, StepName, Warning } from './pipeline/run.ts';
+import type { CastEntry } from './narration/casting.ts';
+import type {
+  Artifact,
+  JobSpec,
+  NarrationSummary,
+  RunJob,
+  RunResult,
+  Step,
+  StepName,
+  Warning,
+} from './pipeline/run.ts';
 import type { RunEnd, RunProgress } from './pipeline/run-pipeline.ts';
 
 export const specFromWire = (spec: pb.JobSpec | undefined): JobSpec => ({
@@ -26,6 +36,7 @@ export const specFromWire = (spec: pb.JobSpec | undefined): JobSpec => ({
 export const runJobFromWire = (job: pb.Job): RunJob => ({
   id: job.id,
   attempt: job.attempt,
+  ownerId: job.ownerId,
   parentJobId: job.parentJobId ?? null,
   spec: specFromWire(job.spec),
 });
@@ -60,11 +71,26 @@ export const artifactToWire = ({ kind, key, url, contentType, bytes, sha256 }: A
     sha256,
   });
 
+const narrationToWire = ({ cast, durationMs, ...told }: NarrationSummary) =>
+  create(pb.NarrationSchema, {
+    ...told,
+    durationMs: BigInt(durationMs),
+    cast: cast.map(castMemberToWire),
+  });
+
+export const castMemberToWire = ({ speaker, voiceId, voiceName, source }: CastEntry) => ({
+  speaker,
+  voiceId,
+  voiceName,
+  source,
+});
+
 export const resultToWire = (result: RunResult): MessageInitShape<typeof RunResultSchema> => ({
   steps: result.steps.map(stepToWire),
   warnings: result.warnings.map(warningToWire),
   findings: result.findings.map(findingToWire),
   artifacts: result.artifacts.map(artifactToWire),
+  ...(result.narration && { narration: narrationToWire(result.narration) }),
 });
 
 export const progressToWire = ({ steps, progress }: RunProgress) => ({

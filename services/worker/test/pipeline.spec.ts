@@ -46,7 +46,7 @@ const ports = (over: Partial<Ports> = {}): Ports => {
   return {
     blobs: store,
     catalog: {
-      resolve: async ({ preset, voiceAccent, notionDatabase }) => {
+      resolve: async ({ preset, voiceAccent, notionDatabase, mode }) => {
         if (preset === 'no-such-preset') throw final('unknown_preset', 'There is no such preset.');
         const colours = { h2: preset ? 'blue_background' : 'yellow_background' };
         return {
@@ -54,12 +54,16 @@ const ports = (over: Partial<Ports> = {}): Ports => {
           voiceAccent,
           notionDatabase,
           voiceMap: { auto: true, speakers: {} },
+          mode,
+          ttsProvider: null,
         };
       },
     },
     publisher: localPublisher({ blobs: store, now }),
-    narrator: localNarrator({ engine: { ...engine, ...counting }, cache: segmentCache(store) }),
-    narratorNotice: { code: 'narrated_locally', message: 'Built-in voices.' },
+    narratorFor: async () => ({
+      narrator: localNarrator({ engine: { ...engine, ...counting }, cache: segmentCache(store) }),
+      notice: { code: 'narrated_locally', message: 'Built-in voices.' },
+    }),
     now,
     checkLease: () => {},
     ...over,
@@ -81,6 +85,7 @@ const spec = (over: Partial<JobSpec> = {}): JobSpec => ({
 const aJob = (over: Partial<RunJob> = {}): RunJob => ({
   id: JOB,
   attempt: 1,
+  ownerId: 'ana',
   parentJobId: null,
   spec: spec(),
   ...over,

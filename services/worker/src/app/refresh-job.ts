@@ -31,10 +31,11 @@ const refresh = async (job: WireJob, ports: Needs['ports'], signal: AbortSignal)
   const hasEnded = job.state !== JobState.QUEUED && job.state !== JobState.RUNNING;
   const manifest = hasEnded ? await readManifest(ports.blobs, job.id, signal) : null;
   if (!manifest?.pageId) return nothing;
-  const { lessonKey, preset, voiceAccent, notionDatabase } = specFromWire(job.spec);
+  const { lessonKey, preset, voiceAccent, notionDatabase, mode } = specFromWire(job.spec);
   const { lesson, mdHash } = await readLesson(ports.blobs, lessonKey, signal);
   if (!lesson) return nothing;
-  const wish = { student: lesson.meta.student, preset, voiceAccent, notionDatabase };
+  const { student } = lesson.meta;
+  const wish = { student, preset, voiceAccent, notionDatabase, mode, ownerId: job.ownerId };
   const settings = await ports.catalog.resolve(wish, signal);
 
   const page = await ports.publisher.publish(

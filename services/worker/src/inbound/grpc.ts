@@ -7,7 +7,7 @@ import { parseLesson } from '../lesson/lesson.ts';
 import { charactersIn, planNarration } from '../pipeline/plan-narration.ts';
 import type { Ports } from '../pipeline/run.ts';
 import { RunError } from '../pipeline/run-error.ts';
-import { findingToWire, specFromWire } from '../wire.ts';
+import { castMemberToWire, findingToWire, specFromWire } from '../wire.ts';
 
 const STATUSES = {
   unknown_preset: status.INVALID_ARGUMENT,
@@ -18,11 +18,14 @@ const blocksIn = (body: readonly Block[]): number =>
   body.reduce((total, block) => total + (block.type === 'markdown' ? block.nodes.length : 1), 0);
 
 /** Answers what a run would do, without doing it. */
-export const lessonsGrpc = ({ catalog, narrator }: Pick<Ports, 'catalog' | 'narrator'>): ServedService =>
+export const lessonsGrpc = ({
+  catalog,
+  narratorFor,
+}: Pick<Ports, 'catalog' | 'narratorFor'>): ServedService =>
   serve(
     LessonsService,
     {
-      validate: async ({ text, spec: wireSpec }, { signal }) => {
+      validate: async ({ text, spec: wireSpec, ownerId }, { signal }) => {
         const { ok, findings, lesson } = parseLesson(text);
         const { title = '', student = '', level = '', topic = '' } = lesson?.meta ?? {};
         const answer = {
@@ -32,25 +35,24 @@ export const lessonsGrpc = ({ catalog, narrator }: Pick<Ports, 'catalog' | 'narr
         };
         if (!ok || !lesson) return accept(answer);
         const spec = specFromWire(wireSpec);
-        const { preset, voiceAccent, notionDatabase } = spec;
+        const { preset, voiceAccent, notionDatabase, mode: wanted } = spec;
         try {
-          const wish = { student, preset, voiceAccent, notionDatabase };
+          const wish = { student, preset, voiceAccent, notionDatabase, mode: wanted, ownerId };
           const settings = await catalog.resolve(wish, signal);
-          const { mode, segments, casting } = planNarration(lesson, spec, settings, narrator);
+          const { ttsProvider } = settings;
+          const { narrator } = await narratorFor({ ownerId, ttsProvider }, signal);
+          const planned = await planNarration(lesson, spec, settings, narrator, signal);
+          const { mode, segments, casting } = planned;
+          const characters = charactersIn(segments);
           const cast = casting.ok ? casting.value.cast : [];
           return accept({
             ...answer,
             plan: {
               mode,
               segments: segments.length,
-              cast: cast.map(({ speaker, voiceId, voiceName, source }) => ({
-                speaker,
-                voiceId,
-                voiceName,
-                source,
-              })),
-              characters: charactersIn(segments),
-              estimatedCost: 0,
+              cast: cast.map(castMemberToWire),
+              characters,
+              estimatedCost: narrator.estimateCost(characters, mode),
               blocks: blocksIn(lesson.body),
             },
           });

@@ -8,6 +8,8 @@ export type Track = {
   readonly sampleRate: number;
   /** When each part sounds, in their order. */
   readonly spans: readonly Span[];
+  /** How much silence was cut from the beginning of each part. */
+  readonly skippedMs: readonly number[];
   readonly blocks: () => Iterable<Float32Array>;
 };
 
@@ -29,10 +31,14 @@ const MAX_GAIN = 4;
 const PEAK_LIMIT = 32_768 * 0.95;
 
 /** Joins parts with pauses and evens out the voices. Pure: equal parts make equal samples. */
-export const assemble = (parts: readonly SpokenPart[], sampleRate: number): Track => {
+export const assemble = (
+  parts: readonly SpokenPart[],
+  sampleRate: number,
+  tailMs: number = TAIL_MS,
+): Track => {
   const inSamples = (ms: number) => Math.round((ms * sampleRate) / 1000);
   const toMs = (samples: number) => Math.round((samples * 1000) / sampleRate);
-  const trimmed = parts.map((part) => ({ ...part, samples: trim(part.samples, inSamples(KEPT_EDGE_MS)) }));
+  const trimmed = parts.map((part) => ({ ...part, ...trim(part.samples, inSamples(KEPT_EDGE_MS)) }));
   const gains = voiceGains(trimmed);
 
   const spans: Span[] = [];
@@ -46,12 +52,13 @@ export const assemble = (parts: readonly SpokenPart[], sampleRate: number): Trac
   return {
     sampleRate,
     spans,
+    skippedMs: trimmed.map(({ skipped }) => toMs(skipped)),
     blocks: function* () {
       for (const [index, { samples, voiceId }] of trimmed.entries()) {
         if (index > 0) yield new Float32Array(inSamples(PAUSE_MS));
         yield* amplified(samples, gains.get(voiceId) ?? 1, inSamples(FADE_MS), sampleRate);
       }
-      yield new Float32Array(inSamples(TAIL_MS));
+      yield new Float32Array(inSamples(tailMs));
     },
   };
 };
@@ -62,13 +69,13 @@ const peakOf = (samples: Int16Array): number => {
   return peak;
 };
 
-const trim = (samples: Int16Array, kept: number): Int16Array => {
+const trim = (samples: Int16Array, kept: number): { samples: Int16Array; skipped: number } => {
   const threshold = peakOf(samples) * SILENCE_RATIO;
-  if (threshold === 0) return samples.subarray(0, 0);
+  if (threshold === 0) return { samples: samples.subarray(0, 0), skipped: 0 };
   const isLoud = (sample: number) => Math.abs(sample) > threshold;
-  const first = samples.findIndex(isLoud);
+  const skipped = Math.max(0, samples.findIndex(isLoud) - kept);
   const last = samples.findLastIndex(isLoud);
-  return samples.subarray(Math.max(0, first - kept), last + 1 + kept);
+  return { samples: samples.subarray(skipped, last + 1 + kept), skipped };
 };
 
 /** One gain for all that a voice says, so that its own louds and softs stay as they are. */

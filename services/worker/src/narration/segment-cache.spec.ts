@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { type SpeechRequest, segmentCache, segmentKey } from './segment-cache.ts';
+import { type CachedSpeech, segmentCache, segmentKey } from './segment-cache.ts';
+import type { SpeechRequest } from './speech.ts';
 
 const signal = new AbortController().signal;
 const aRequest = (over: Partial<SpeechRequest> = {}): SpeechRequest => ({
   engine: 'local',
   engineVersion: '1',
   model: 'slt',
-  voice: 'local-slt',
   language: 'en',
   settings: { pitchHz: null, stretch: 1 },
   format: 'pcm_16000',
-  text: 'Hello.',
+  turns: [{ voice: 'local-slt', text: 'Hello.' }],
   ...over,
 });
 
@@ -40,29 +40,38 @@ describe('the key of a segment', () => {
     { engine: 'other' },
     { engineVersion: '2' },
     { model: 'awb' },
-    { voice: 'local-awb' },
+    { turns: [{ voice: 'local-awb', text: 'Hello.' }] },
     { language: 'de' },
     { settings: { pitchHz: 150, stretch: 1 } },
     { format: 'pcm_22050' },
-    { text: 'Hello!' },
+    { turns: [{ voice: 'local-slt', text: 'Hello!' }] },
+    { turns: [...aRequest().turns, ...aRequest().turns] },
   ])('changes with %j', (over) => {
     expect(segmentKey(aRequest(over))).not.toBe(segmentKey(aRequest()));
   });
 });
 
-describe('cached audio', () => {
+describe('cached speech', () => {
   const samples = Int16Array.from([0, 1, -1, 32_767, -32_768]);
-
-  it('comes back as it was written', async () => {
-    const cache = segmentCache(memoryBlobs());
-    await cache.write('k', samples.subarray(1, 4), signal);
-    expect(await cache.read('k', signal)).toEqual(samples.slice(1, 4));
+  const said = (text: string) => ({ startMs: 0, endMs: 9, words: [{ text, startMs: 2, endMs: 9 }] });
+  const speech = (over: Partial<CachedSpeech> = {}): CachedSpeech => ({
+    samples,
+    turns: [said('café')],
+    jobId: 'job-1',
+    billed: 4,
+    requestId: null,
+    ...over,
   });
 
-  it('may be silence', async () => {
+  it.each([
+    ['as it was written', speech()],
+    ['whatever the length of what is noted with it', speech({ turns: [said('cafés')] })],
+    ['from the middle of other samples', speech({ samples: samples.subarray(1, 4) })],
+    ['when it is silence', speech({ samples: new Int16Array(0), turns: [] })],
+  ])('comes back %s', async (_, written) => {
     const cache = segmentCache(memoryBlobs());
-    await cache.write('k', new Int16Array(0), signal);
-    expect(await cache.read('k', signal)).toEqual(new Int16Array(0));
+    await cache.write('k', written, signal);
+    expect(await cache.read('k', signal)).toEqual({ ...written, samples: written.samples.slice() });
   });
 
   it('is not there when it was never written', async () => {
@@ -72,7 +81,7 @@ describe('cached audio', () => {
   it('is not there when it was cut short, changed or is something else', async () => {
     const store = memoryBlobs();
     const cache = segmentCache(store);
-    await cache.write('k', samples, signal);
+    await cache.write('k', speech(), signal);
     const good = store.blobs.get('k') ?? new Uint8Array(0);
     const flipped = good.with(40, (good[40] ?? 0) ^ 1);
     for (const bad of [good.slice(0, -2), good.slice(0, -1), flipped, good.slice(0, 10), new Uint8Array(0)]) {

@@ -13,6 +13,7 @@ export type EncodedTrack = {
   readonly mp3: Uint8Array;
   readonly durationMs: number;
   readonly spans: readonly Span[];
+  readonly skippedMs: readonly number[];
 };
 
 export type SpeechEngine = AsyncDisposable & {

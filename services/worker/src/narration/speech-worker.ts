@@ -11,6 +11,7 @@ export type EncodeTask = {
   readonly kind: 'encode';
   readonly parts: readonly SpokenPart[];
   readonly sampleRate: number;
+  readonly tailMs: number;
   readonly title: string;
 };
 
@@ -31,9 +32,12 @@ const perform = async (task: SpeechTask): Promise<{ value: unknown; owned: Array
     const samples = speakWithFlite(await flite, task.text, task.sound);
     return { value: samples, owned: samples.buffer as ArrayBuffer };
   }
-  const track = assemble(task.parts, task.sampleRate);
+  const track = assemble(task.parts, task.sampleRate, task.tailMs);
   const { bytes, durationMs } = await encodeMp3(track, task.title);
-  return { value: { mp3: bytes, durationMs, spans: track.spans }, owned: bytes.buffer };
+  return {
+    value: { mp3: bytes, durationMs, spans: track.spans, skippedMs: track.skippedMs },
+    owned: bytes.buffer,
+  };
 };
 
 port.on('message', async ({ id, task }: { id: number; task: SpeechTask }) => {

@@ -12,6 +12,8 @@ const wish = (over: Partial<SettingsWish> = {}): SettingsWish => ({
   preset: null,
   voiceAccent: null,
   notionDatabase: null,
+  mode: null,
+  ownerId: '',
   ...over,
 });
 const calm = { name: 'calm-blue', h2: 'blue_background', toggleH2: 'blue' };
@@ -34,9 +36,11 @@ describe('the catalog', () => {
       preset: { name: 'calm-blue', colours: { h2: 'blue_background', toggleMap: { h2: 'blue' } } },
       voiceAccent: null,
       notionDatabase: null,
+      mode: null,
+      ttsProvider: null,
       voiceMap: { auto: false, speakers: { Ines: 'v1' } },
     });
-    expect(asked).toEqual([{ student: 'Mira', voiceAccent: 'british' }]);
+    expect(asked).toEqual([{ student: 'Mira', ownerId: '', voiceAccent: 'british' }]);
   });
 
   it('is asked once for equal wishes, until it changes or the answer is old', async () => {

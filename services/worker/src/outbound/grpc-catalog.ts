@@ -25,6 +25,8 @@ const settingsOf = (response: ResolveSettingsResponse): Settings => {
       : null,
     voiceAccent: response.voiceAccent ?? null,
     notionDatabase: response.notionDatabase ?? null,
+    mode: response.mode ?? null,
+    ttsProvider: response.ttsProvider ?? null,
     voiceMap: {
       auto: voiceMap?.auto ?? true,
       ...(voiceMap?.defaultVoice !== undefined && { defaultVoice: voiceMap.defaultVoice }),
@@ -41,8 +43,8 @@ export const grpcCatalog = (
   let answers = new Map<string, { readonly settings: Settings; readonly at: number }>();
   return {
     resolve: async (wish: SettingsWish, signal) => {
-      const { student, preset, voiceAccent, notionDatabase } = wish;
-      const key = JSON.stringify([student, preset, voiceAccent, notionDatabase]);
+      const { student, preset, voiceAccent, notionDatabase, mode, ownerId } = wish;
+      const key = JSON.stringify([student, preset, voiceAccent, notionDatabase, mode, ownerId]);
       const known = answers.get(key);
       if (known && now() - known.at < MAX_AGE_MS) return known.settings;
       const asked = answers; // an answer that was under way when the catalog changed is not remembered
@@ -51,9 +53,11 @@ export const grpcCatalog = (
         .resolveSettings(
           {
             student,
+            ownerId,
             ...(preset !== null && { preset }),
             ...(voiceAccent !== null && { voiceAccent }),
             ...(notionDatabase !== null && { notionDatabase }),
+            ...(mode !== null && { mode }),
           },
           signal,
         )

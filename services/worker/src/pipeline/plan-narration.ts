@@ -13,16 +13,18 @@ export type NarrationPlan = {
 };
 
 /** What a narration of this lesson would say, and with which voices. */
-export const planNarration = (
+export const planNarration = async (
   lesson: Lesson,
-  spec: Pick<JobSpec, 'mode' | 'voiceId'>,
+  spec: Pick<JobSpec, 'voiceId'>,
   settings: Settings,
   narrator: Pick<Narrator, 'voices' | 'acceptsRawVoiceIds'>,
-): NarrationPlan => {
+  signal: AbortSignal,
+): Promise<NarrationPlan> => {
   const { meta, studyText } = lesson;
   const names = { labels: meta.speakerLabels, profileIds: meta.speakerProfiles.map(({ id }) => id) };
   const segments = toSegments(studyText.turns, names);
-  const mode = spec.mode === 'dialogue' || spec.mode === 'monologue' ? spec.mode : studyText.kind;
+  const wanted = settings.mode;
+  const mode = wanted === 'dialogue' || wanted === 'monologue' ? wanted : studyText.kind;
   const casting = castVoices({
     speakers: speakersOf(segments, names),
     profiles: meta.speakerProfiles,
@@ -30,7 +32,7 @@ export const planNarration = (
     voiceMap: settings.voiceMap,
     ...(spec.voiceId && { voiceId: spec.voiceId }),
     ...(settings.voiceAccent && { accentPreference: settings.voiceAccent }),
-    catalogue: narrator.voices(),
+    catalogue: await narrator.voices(signal),
     acceptsRawVoiceIds: narrator.acceptsRawVoiceIds,
   });
   return { mode, segments, casting };

@@ -34,7 +34,11 @@ const isSystemError = (error: unknown): boolean =>
 export const toRunError = (error: unknown): RunError => {
   if (error instanceof RunError) return error;
   if (error instanceof NarrationError)
-    return new RunError(error.code, error.message, { retryable: error.retryable, cause: error });
+    return new RunError(error.code, error.message, {
+      retryable: error.retryable,
+      retryAfterMs: error.retryAfterMs,
+      cause: error,
+    });
   const isPassing = error instanceof Refused && error.status === status.DEADLINE_EXCEEDED;
   if (error instanceof Refused && !isPassing)
     return new RunError(error.refusal.code, error.refusal.message, { retryable: false, cause: error });

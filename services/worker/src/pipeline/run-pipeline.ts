@@ -9,9 +9,12 @@ import { setMaxListeners } from 'node:events';
 import { longSeconds } from '@esl/kit/metrics';
 import { inSpan } from '@esl/kit/tracing';
 import type { Finding } from '../lesson/findings.ts';
+import { TRANSCRIPT_TYPE } from '../narration/transcript.ts';
+import { orAborted } from '../or-aborted.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type {
   Artifact,
+  NarrationSummary,
   Ports,
   Progress,
   Results,
@@ -41,15 +44,6 @@ export type RunProgress = { readonly steps: readonly Step[]; readonly progress: 
 
 const took = longSeconds('esl_step_seconds', 'Time a step of the pipeline took', ['step', 'state']);
 
-/** Rejects with the signal's reason as soon as it fires, however slow `work` is to notice. */
-const orAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-
 /** Runs a job to its end. Never rejects. `report` is called at each change, with everything known by then. */
 export const runPipeline = async (
   job: RunJob,
@@ -67,6 +61,7 @@ export const runPipeline = async (
   const warnings = new Map<string, Warning>();
   const found: Finding[] = [];
   const results: Run['results'] = {};
+  let narration: NarrationSummary | null = null;
   let failure: { step: StepName | null; error: RunError } | null = null;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
@@ -77,6 +72,7 @@ export const runPipeline = async (
     warnings: [...warnings.values()],
     findings: found,
     artifacts: artifactsOf(results),
+    narration,
   });
   const fail = (step: StepName | null, error: unknown) => {
     if (failure || signal.aborted) return;
@@ -144,7 +140,10 @@ export const runPipeline = async (
     const checkpoint = await orAborted(openCheckpoint(ports.blobs, job, stop), stop);
     const warn = (warning: Warning) => void warnings.set(`${warning.code} ${warning.message}`, warning);
     const find = (findings: readonly Finding[]) => void found.push(...findings);
-    const run: Run = { job, ports, checkpoint, results, warn, find };
+    const narrating = (told: NarrationSummary) => {
+      narration = told;
+    };
+    const run: Run = { job, ports, checkpoint, results, warn, find, narrating };
     const ends = new Map<StepName, Promise<void>>();
     for (const spec of STEPS) {
       const needed = spec.needs.map((name) => ends.get(name));
@@ -195,6 +194,12 @@ const artifactsOf = (results: Partial<Results>): Artifact[] => {
             contentType: audio.contentType,
             bytes: audio.bytes,
             sha256: audio.sha256,
+          },
+          {
+            kind: 'transcript' as const,
+            ...audio.transcript,
+            url: null,
+            contentType: TRANSCRIPT_TYPE,
           },
         ]
       : []),

@@ -1,8 +1,8 @@
 import type { BlobStore } from '@esl/kit/blob-store';
 import type { Finding } from '../lesson/findings.ts';
 import type { Lesson } from '../lesson/lesson.ts';
-import type { CastEntry } from '../narration/casting.ts';
-import type { Narrator } from '../narration/narrator.ts';
+import type { CastEntry, CastingMode } from '../narration/casting.ts';
+import type { NarratorChoice } from '../narration/choose-narrator.ts';
 import type { Page, Publisher } from '../publisher/publisher.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Catalog, Settings } from './settings.ts';
@@ -24,6 +24,7 @@ export type RunJob = {
   readonly id: string;
   /** 1 for the first run of the job. */
   readonly attempt: number;
+  readonly ownerId: string;
   /** The job whose results this one starts from. */
   readonly parentJobId: string | null;
   readonly spec: JobSpec;
@@ -60,16 +61,34 @@ export type RunResult = {
   readonly warnings: readonly Warning[];
   readonly findings: readonly Finding[];
   readonly artifacts: readonly Artifact[];
+  readonly narration: NarrationSummary | null;
 };
+
+/** What the user learns of a narration, from the moment its voices are cast. */
+export type NarrationSummary = {
+  readonly engine: string;
+  readonly mode: CastingMode;
+  /** Code points of all segments. */
+  readonly characters: number;
+  /** Code points that a paid provider counted for this job, over all attempts so far. */
+  readonly billedCharacters: number;
+  /** 0 until it is done. */
+  readonly durationMs: number;
+  readonly cast: readonly CastEntry[];
+};
+
+/** Who narrates the jobs of an owner. */
+export type NarratorFor = (
+  owner: { readonly ownerId: string; readonly ttsProvider: string | null },
+  signal: AbortSignal,
+) => Promise<NarratorChoice>;
 
 /** What the pipeline stands on. */
 export type Ports = {
   readonly blobs: BlobStore;
   readonly catalog: Catalog;
   readonly publisher: Publisher;
-  readonly narrator: Narrator;
-  /** What a user should know about the narrator in use. */
-  readonly narratorNotice: Warning | null;
+  readonly narratorFor: NarratorFor;
   readonly now: () => Date;
   /** Throws when the run is no longer ours. Asked before each effect outside. */
   readonly checkLease: () => void;
@@ -81,9 +100,14 @@ export type Audio = {
   readonly bytes: number;
   readonly sha256: string;
   readonly durationMs: number;
-  readonly mode: 'dialogue' | 'monologue';
+  readonly mode: CastingMode;
   readonly segments: number;
   readonly voices: readonly CastEntry[];
+  readonly engine: string;
+  readonly characters: number;
+  /** What speaking it cost, and the job that was billed for it. */
+  readonly bill: { readonly jobId: string; readonly characters: number };
+  readonly transcript: { readonly key: string; readonly bytes: number; readonly sha256: string };
 };
 
 /** What each step hands to those after it. */
@@ -104,6 +128,8 @@ export type Run = {
   readonly results: { -readonly [K in keyof Results]?: Results[K] };
   readonly warn: (warning: Warning) => void;
   readonly find: (findings: readonly Finding[]) => void;
+  /** Tells what is known of the narration by now. */
+  readonly narrating: (narration: NarrationSummary) => void;
 };
 
 export type StepTools = {

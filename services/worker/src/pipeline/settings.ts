@@ -14,6 +14,9 @@ export type SettingsWish = {
   readonly preset: string | null;
   readonly voiceAccent: string | null;
   readonly notionDatabase: string | null;
+  readonly mode: string | null;
+  /** Whose defaults fill what nothing else says. */
+  readonly ownerId: string;
 };
 
 /** What a run works with: the wish, filled up from the student's profile and the defaults. */
@@ -22,6 +25,10 @@ export type Settings = {
   readonly voiceAccent: string | null;
   readonly notionDatabase: string | null;
   readonly voiceMap: VoiceMap;
+  /** dialogue or monologue; anything else leaves it to the study text. */
+  readonly mode: string | null;
+  /** Who the owner would have narrate. */
+  readonly ttsProvider: string | null;
 };
 
 /** Knows presets, voices, students and databases. */

@@ -18,6 +18,8 @@ const DIALOGUE: readonly (readonly [string, string])[] = [
 ];
 
 const aRequest = (lines: readonly (readonly [string, string])[] = DIALOGUE): NarrationRequest => ({
+  jobId: 'job-1',
+  mode: 'dialogue',
   segments: lines.map(([speaker, text], index) => ({ speaker, text, line: index + 1 })),
   cast: [
     { speaker: 'Ines', voiceId: 'local-slt' },
@@ -71,7 +73,7 @@ describe('a narration', () => {
   it('is the same file for the same lesson, cached or not', async () => {
     const fresh = await narrate(aRequest());
     const cached = await narrate(aRequest());
-    const forced = await narrate({ ...aRequest(), force: true });
+    const forced = await narrate({ ...aRequest(), jobId: 'job-2', force: true });
     expect([fresh, cached, forced].map(({ synthesized }) => synthesized)).toEqual([3, 0, 3]);
     expect(new Set([fresh, cached, forced].map((narration) => narration.sha256)).size).toBe(1);
   });
@@ -157,7 +159,8 @@ describe('when something is wrong', () => {
 
   it('refuses a lesson longer than half an hour before it is joined', async () => {
     const minute = new Int16Array(60 * 16_000).fill(1_000);
-    const cache = { read: async () => minute, write: async () => {} };
+    const spoken = { samples: minute, turns: [], jobId: 'job-1', billed: 0, requestId: null };
+    const cache = { read: async () => spoken, write: async () => {} };
     const lines = Array.from({ length: 31 }, (_, index) => ['Ines', `${index}`] as const);
     const tooLong = localNarrator({ engine, cache }).narrate(aRequest(lines), { signal });
     await expect(tooLong).rejects.toMatchObject({ code: 'narration_too_long', retryable: false });

@@ -132,7 +132,7 @@ describe('when the speech thread fails', () => {
 
   it('reports a task the thread cannot do', async () => {
     await using engine = speechEngine();
-    const task = { parts: [], sampleRate: 12_345, title: '' };
+    const task = { parts: [], sampleRate: 12_345, tailMs: 0, title: '' };
     expect(await codeOf(engine.encode(task, signal))).toBe('speech_failed');
   });
 });

@@ -244,7 +244,7 @@ export type Job = Message<"esl.jobs.v1.Job"> & {
   lesson?: LessonSummary | undefined;
 
   /**
-   * Known once it has been narrated.
+   * Known once its voices are cast.
    *
    * @generated from field: esl.jobs.v1.Narration narration = 24;
    */
@@ -327,6 +327,8 @@ export type Narration = Message<"esl.jobs.v1.Narration"> & {
   billedCharacters: number;
 
   /**
+   * 0 until it is done.
+   *
    * @generated from field: uint64 duration_ms = 5;
    */
   durationMs: bigint;

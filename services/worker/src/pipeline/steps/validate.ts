@@ -14,6 +14,8 @@ export const validate: StepSpec<'validate'>['run'] = async (run, { signal }) => 
       preset: spec.preset,
       voiceAccent: spec.voiceAccent,
       notionDatabase: spec.notionDatabase,
+      mode: spec.mode,
+      ownerId: run.job.ownerId,
     },
     signal,
   );
