@@ -2,6 +2,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import type { Log } from './log.ts';
+import { natsAddress } from './nats-address.ts';
 import { applyTopology, type Topology } from './topology.ts';
 
 /** A connection to NATS with the system's streams in place. */
@@ -28,7 +29,7 @@ export const connectBus = async (
   log: Log,
 ): Promise<Bus> => {
   const nc = await connect({
-    servers: settings.url.split(','),
+    ...natsAddress(settings.url),
     name: settings.name,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

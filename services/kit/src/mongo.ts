@@ -1,4 +1,7 @@
-import { type Db, MongoClient } from 'mongodb';
+import { type Db, MongoClient, MongoServerSelectionError } from 'mongodb';
+
+/** How long a first connection may take, in ms: a replica set of three on new volumes needs most of a minute. */
+const FIRST_CONNECT_MS = 120_000;
 
 export type Mongo = {
   readonly db: Db;
@@ -33,14 +36,21 @@ export const openMongo = (settings: MongoSettings): Mongo => {
   return { db, ping: () => db.command({ ping: 1 }), close: () => client.close() };
 };
 
-/** As `openMongo`, and fails at once when there is no database. */
+/**
+ * As `openMongo`, for a service that can do nothing without its database: resolves once there is one. Whole clusters
+ * start at once, and a process that gave up would be held back by its orchestrator for longer than the database needs.
+ */
 export const connectMongo = async (settings: MongoSettings): Promise<Mongo> => {
   const mongo = openMongo(settings);
-  try {
-    await mongo.db.client.connect();
-    return mongo;
-  } catch (error) {
-    await mongo.close();
-    throw error;
+  const giveUpAt = Date.now() + FIRST_CONNECT_MS;
+  for (;;) {
+    try {
+      await mongo.db.client.connect();
+      return mongo;
+    } catch (error) {
+      if (error instanceof MongoServerSelectionError && Date.now() < giveUpAt) continue;
+      await mongo.close();
+      throw error;
+    }
   }
 };
