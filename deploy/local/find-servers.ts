@@ -1,17 +1,24 @@
 import { execFile } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { lock } from './lock.ts';
+import {
+  arch,
+  DOWNLOAD_MS,
+  download,
+  type Environment,
+  type Fetchers,
+  findProgram,
+  goInstall,
+  inTemporaryFolder,
+  platform,
+  unpack,
+} from './fetch-program.ts';
 
 const run = promisify(execFile);
 
 const NATS_VERSION = '2.15.2';
 const MONGO_VERSION = '7.0.14';
-const DOWNLOAD_MS = 300_000;
 const CONNECT_MS = 5_000;
 
 /** Where a server is: an address that someone else keeps, a program to start, or a container. */
@@ -19,64 +26,13 @@ export type Found = { readonly url: string } | { readonly binary: string } | { r
 
 export type Servers = { readonly nats: Found; readonly mongo: Found };
 
-/** No way to get a server worked. The message lists each that was tried, and why it failed. */
-export class ServerNotFound extends Error {
-  override name = 'ServerNotFound';
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
 type Kind = {
   readonly name: 'nats-server' | 'mongod';
   readonly urlVariable: string;
   readonly oldest: readonly [number, number];
   readonly versionArgument: string;
   readonly image: string;
-  readonly fetchers: Readonly<Record<string, (into: string, environment: Environment) => Promise<void>>>;
-};
-
-export const cacheFolder = (environment: Environment): string =>
-  environment.ESL_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'esl-pipeline');
-
-const platform = process.platform;
-const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
-
-/** Downloads a file and checks it against the SHA-256 that its publisher lists. */
-const download = async (url: string, sumsUrl: string, file: string): Promise<void> => {
-  const fetched = async (address: string, withinMs: number) => {
-    const response = await fetch(address, { signal: AbortSignal.timeout(withinMs) });
-    if (!response.ok) throw new Error(`${address}: HTTP ${response.status}`);
-    return response;
-  };
-  const sums = await (await fetched(sumsUrl, CONNECT_MS)).text();
-  const name = url.slice(url.lastIndexOf('/') + 1);
-  const expected = sums
-    .split('\n')
-    .find((line) => line.includes(name))
-    ?.split(/\s+/)[0];
-  const body = Buffer.from(await (await fetched(url, DOWNLOAD_MS)).arrayBuffer());
-  const actual = createHash('sha256').update(body).digest('hex');
-  if (actual !== expected)
-    throw new Error(`${name}: SHA-256 is ${actual}, expected ${expected ?? 'a listed one'}`);
-  await writeFile(file, body);
-};
-
-/** Unpacks one program out of an archive's folder tree. */
-const unpack = async (archive: string, folder: string, program: string, into: string): Promise<void> => {
-  await run('tar', ['-xf', archive, '-C', folder], { timeout: DOWNLOAD_MS });
-  const { stdout } = await run('find', [folder, '-type', 'f', '-name', program]);
-  const found = stdout.split('\n')[0];
-  if (!found) throw new Error(`no ${program} in ${archive}`);
-  await rename(found, into);
-};
-
-const inTemporaryFolder = async (beside: string, work: (folder: string) => Promise<void>): Promise<void> => {
-  const folder = await mkdtemp(join(dirname(beside), '.fetch-'));
-  try {
-    await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  readonly fetchers: Fetchers;
 };
 
 const NATS: Kind = {
@@ -97,15 +53,7 @@ const NATS: Kind = {
         );
         await unpack(archive, folder, 'nats-server', into);
       }),
-    'go install': (into, environment) =>
-      inTemporaryFolder(into, async (folder) => {
-        await run('go', ['install', `github.com/nats-io/nats-server/v2@v${NATS_VERSION}`], {
-          cwd: folder,
-          env: { ...environment, GOBIN: folder } as NodeJS.ProcessEnv,
-          timeout: 600_000,
-        });
-        await rename(join(folder, 'nats-server'), into);
-      }),
+    'go install': goInstall(`github.com/nats-io/nats-server/v2@v${NATS_VERSION}`, 'nats-server'),
   },
 };
 
@@ -150,17 +98,6 @@ const MONGO: Kind = {
   },
 };
 
-const onPath = (name: string, environment: Environment): string | null => {
-  for (const folder of (environment.PATH ?? '').split(delimiter)) {
-    const file = join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {}
-  }
-  return null;
-};
-
 const versionOf = async (binary: string, kind: Kind): Promise<[number, number]> => {
   const { stdout } = await run(binary, [kind.versionArgument], { timeout: 20_000 });
   const [, major = '0', minor = '0'] = /v(\d+)\.(\d+)/.exec(stdout) ?? [];
@@ -176,79 +113,20 @@ const checkVersion = async (binary: string, kind: Kind): Promise<void> => {
   }
 };
 
-const reasonOf = (error: unknown): string => {
-  const { message, cause } = error as Error;
-  const why = cause instanceof Error ? `${message} (${cause.message})` : message;
-  return why.trim().split('\n').slice(0, 3).join(' ').slice(0, 300);
-};
-
 const find = async (kind: Kind, environment: Environment): Promise<Found> => {
   const url = environment[kind.urlVariable];
   if (url) return { url };
-  const tried: string[] = [];
-  const attempt = async (way: string, work: () => Promise<Found | null>): Promise<Found | null> => {
-    try {
-      const found = await work();
-      if (!found) tried.push(`${way}: not there`);
-      return found;
-    } catch (error) {
-      tried.push(`${way}: ${reasonOf(error)}`);
-      return null;
-    }
+  const docker = async (): Promise<Found> => {
+    await run('docker', ['info', '--format', '{{.ServerVersion}}'], {
+      timeout: CONNECT_MS,
+      env: environment as NodeJS.ProcessEnv,
+    });
+    await run('docker', ['pull', '--quiet', kind.image], { timeout: DOWNLOAD_MS });
+    return { container: kind.image };
   };
-  const cached = join(cacheFolder(environment), kind.name);
-  const usable = async (binary: string | null) => {
-    if (!binary) return null;
-    await checkVersion(binary, kind);
-    return { binary };
-  };
-  const isThere = () => {
-    try {
-      accessSync(cached, constants.X_OK);
-      return cached;
-    } catch {
-      return null;
-    }
-  };
-
-  const direct =
-    (await attempt('PATH', () => usable(onPath(kind.name, environment)))) ??
-    (await attempt('cache', () => usable(isThere()))) ??
-    (await attempt('Docker', async () => {
-      await run('docker', ['info', '--format', '{{.ServerVersion}}'], {
-        timeout: CONNECT_MS,
-        env: environment as NodeJS.ProcessEnv,
-      });
-      await run('docker', ['pull', '--quiet', kind.image], { timeout: DOWNLOAD_MS });
-      return { container: kind.image };
-    }));
-  if (direct) return direct;
-
-  await mkdir(dirname(cached), { recursive: true });
-  const held = await lock(`${cached}.lock`, () =>
-    console.error(`waiting for another process that fetches ${kind.name} …`),
-  );
-  try {
-    const meanwhile = isThere();
-    if (meanwhile) return { binary: meanwhile };
-    for (const [way, fetchInto] of Object.entries(kind.fetchers)) {
-      const fetched = await attempt(way, async () => {
-        console.error(`fetching ${kind.name}: ${way} …`);
-        const fresh = `${cached}.${randomUUID()}`;
-        await fetchInto(fresh, environment);
-        await chmod(fresh, 0o755);
-        await checkVersion(fresh, kind);
-        await rename(fresh, cached);
-        return { binary: cached };
-      });
-      if (fetched) return fetched;
-    }
-  } finally {
-    held.release();
-  }
-  throw new ServerNotFound(
-    `no ${kind.name} was found. Set ${kind.urlVariable}, or put ${kind.name} ${kind.oldest.join('.')} or newer on the PATH. Tried:\n${tried.map((line) => `  ${line}`).join('\n')}`,
-  );
+  const program = { ...kind, check: (binary: string) => checkVersion(binary, kind) };
+  const advice = `Set ${kind.urlVariable}, or put ${kind.name} ${kind.oldest.join('.')} or newer on the PATH.`;
+  return findProgram<Found>(program, { advice, beforeFetching: { Docker: docker } }, environment);
 };
 
 /** Finds both servers, fetching what is missing; the first run may take a minute. */

@@ -1,48 +1,41 @@
 // Makes the members of MONGODB_HOSTS one replica set and gives each service its user. Runs beside the first member
 // at each start, over and over until it succeeds; what is done already is left alone, and a changed password is set.
 // Before there are users, MongoDB lets in whoever comes from its own pod.
-const { MONGODB_HOSTS, ROOT_PASSWORD, GATEWAY_PASSWORD, JOBS_PASSWORD, ACTIONS_PASSWORD, CONFIG_PASSWORD } = process.env;
+const { MONGODB_HOSTS, ROOT_PASSWORD, GATEWAY_PASSWORD, JOBS_PASSWORD, ACTIONS_PASSWORD, CONFIG_PASSWORD } =
+  process.env;
 
-const root = () => db.getSiblingDB('admin').auth('root', ROOT_PASSWORD);
-const signIn = () => {
-  try {
-    return root();
-  } catch {
-    return false;
-  }
-};
+let known = false;
+try {
+  known = db.getSiblingDB('admin').auth('root', ROOT_PASSWORD).ok === 1;
+} catch (error) {
+  if (error.codeName !== 'AuthenticationFailed') throw error;
+}
 const members = MONGODB_HOSTS.split(',').map((host, _id) => ({ _id, host }));
-let known = signIn();
-
-const status = () => {
-  try {
-    return rs.conf();
-  } catch (error) {
-    if (error.codeName === 'NotYetInitialized') return null;
-    if (known) throw error;
-    return {};
-  }
-};
-const current = status();
-if (!current) rs.initiate({ _id: 'rs0', members });
-while (!db.hello().secondary && !db.hello().isWritablePrimary) sleep(200);
-
-// Only the primary can be told of members and users. Another member that is primary has been told already.
-if (db.hello().primary && !db.hello().isWritablePrimary && known) quit(0);
-while (!db.hello().isWritablePrimary) sleep(200);
-
-const admin = db.getSiblingDB('admin');
+// Before there are users nobody may read the configuration, and a second initiation is refused.
+try {
+  if (!known) rs.initiate({ _id: 'rs0', members });
+} catch (error) {
+  if (error.codeName !== 'AlreadyInitialized') throw error;
+}
 if (!known) {
-  admin.createUser({ user: 'root', pwd: ROOT_PASSWORD, roles: ['root'] });
-  known = root();
+  while (!db.hello().isWritablePrimary) sleep(200);
+  db.getSiblingDB('admin').createUser({ user: 'root', pwd: ROOT_PASSWORD, roles: ['root'] });
 }
 
-// Members are added one at a time, as MongoDB wants it.
+// Now there is a set and someone to sign in as; what follows is for its primary, wherever that is.
+const password = encodeURIComponent(ROOT_PASSWORD);
+const set = Mongo(`mongodb://root:${password}@${MONGODB_HOSTS}/?replicaSet=rs0&authSource=admin`);
+const admin = set.getDB('admin');
 for (const { host } of members) {
-  if (!rs.conf().members.some((member) => member.host === host)) rs.add(host);
+  const { config } = admin.runCommand({ replSetGetConfig: 1 });
+  if (config.members.some((member) => member.host === host)) continue;
+  // One at a time, as MongoDB wants it.
+  const _id = Math.max(...config.members.map((member) => member._id)) + 1;
+  const wider = { ...config, version: config.version + 1, members: [...config.members, { _id, host }] };
+  admin.runCommand({ replSetReconfig: wider });
 }
 
-const esl = db.getSiblingDB('esl');
+const esl = set.getDB('esl');
 const passwords = {
   gateway: GATEWAY_PASSWORD,
   jobs: JOBS_PASSWORD,

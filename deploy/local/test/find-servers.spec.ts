@@ -2,7 +2,8 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findServers, ServerNotFound } from '../find-servers.ts';
+import { ProgramNotFound } from '../fetch-program.ts';
+import { findServers } from '../find-servers.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'esl-find-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -30,7 +31,7 @@ describe('finding the servers', () => {
   it('passes over one that is too old, and says all that it tried when nothing is left', async () => {
     const bin = await program('nats-server', '2.10.4');
     const find = findServers({ PATH: bin, ESL_CACHE: join(folder, 'cache'), MONGODB_URL: 'mongodb://m' });
-    await expect(find).rejects.toBeInstanceOf(ServerNotFound);
+    await expect(find).rejects.toBeInstanceOf(ProgramNotFound);
     await expect(find).rejects.toThrow(/PATH: .* is 2\.10, at least 2\.11 is needed/);
     await expect(find).rejects.toThrow(
       /cache: not there\n {2}Docker: .*\n {2}the release on GitHub: .*\n {2}go install: /,
