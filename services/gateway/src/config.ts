@@ -1,4 +1,5 @@
 import { commonEnv, flag, integer, natsEnv, port, readEnv } from '@esl/kit/env';
+import { storageEnv } from '@esl/kit/storage-env';
 import { z } from 'zod';
 
 /** Shorter secrets could be guessed from one signed link. */
@@ -15,7 +16,7 @@ const environment = z
       .transform((url) => url.replace(/\/+$/, ''))
       .optional(),
     LESSONS_DIR: z.string().default('./lessons'),
-    BLOB_DIR: z.string().default('./.esl/blobs'),
+    ...storageEnv,
     /** Signs links to files. Unset, links die with the process. */
     LINK_SECRET: z
       .string()

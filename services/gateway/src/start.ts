@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { filesystemBlobStore } from '@esl/kit/blob-store';
 import { connectBus } from '@esl/kit/bus';
 import { connectGrpc } from '@esl/kit/grpc-client';
+import { openBlobStore } from '@esl/kit/open-blob-store';
 import type { Boot, Running } from '@esl/kit/service';
 import { signedLinks } from '@esl/kit/signed-links';
 import { STREAMS } from '@esl-pipeline/contracts/bus';
@@ -50,7 +50,7 @@ export const startGateway = async ({
   const now = Date.now;
   const links = signedLinks({ secret, publicUrl, now });
   const toDto = (job: pb.Job) => jobDto(job, links);
-  const blobs = filesystemBlobStore(config.BLOB_DIR);
+  const blobs = await openBlobStore(config, log);
 
   const bus = await connectBus(
     {

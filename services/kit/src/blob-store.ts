@@ -11,10 +11,28 @@ export type BlobInfo = {
   readonly etag?: string;
 };
 
-/** `mayBeLost` spares the wait for the disk: for what can be made again after a power cut. */
-export type BlobOptions = { readonly contentType: string; readonly mayBeLost?: boolean };
+export type BlobOptions = {
+  readonly contentType: string;
+  /** Spares the wait for the disk: for what can be made again after a power cut. */
+  readonly mayBeLost?: boolean;
+  /** What a reader's copy of the object is called, where the store can say it. */
+  readonly title?: string;
+};
 
-/** Bytes by key. A key is a relative path of plain segments; an object is written whole or not at all. */
+/** Where a kind of objects lies. */
+export type StorageProvider = 'filesystem' | 's3';
+
+/** An address that needs no token of ours. */
+export type BlobLink = {
+  readonly url: string;
+  /** Null: it stays. */
+  readonly expiresAt: Date | null;
+};
+
+/**
+ * Bytes by key. A key is a relative path of plain segments; an object is written whole or not at all, and writing it
+ * again is safe. Rejects with `BlobStoreFault`, with a system error, or with the signal's reason.
+ */
 export type BlobStore = {
   readonly put: (key: string, body: Uint8Array, options: BlobOptions, signal: AbortSignal) => Promise<void>;
   /** Null when there is no such object. */
@@ -23,7 +41,23 @@ export type BlobStore = {
   /** A part of an object, `start` and `end` inclusive. */
   readonly read: (key: string, range: { start: number; end: number }, signal: AbortSignal) => Readable;
   readonly delete: (key: string, signal: AbortSignal) => Promise<void>;
+  /** A link for readers who do not come through the gateway, made to work if need be; null when the store gives none. */
+  readonly urlFor: (key: string, signal: AbortSignal) => Promise<BlobLink | null>;
+  readonly providerOf: (key: string) => StorageProvider;
 };
+
+/** What a remote store says no with. All but `unavailable` stays until a person changes something there. */
+export type BlobStoreFaultCode = 'denied' | 'no_bucket' | 'full' | 'unavailable';
+
+/** A remote store cannot do its work. The message names no address and no key; `cause` may. */
+export class BlobStoreFault extends Error {
+  override name = 'BlobStoreFault';
+  readonly code: BlobStoreFaultCode;
+  constructor(code: BlobStoreFaultCode, options?: ErrorOptions) {
+    super(`the blob store says: ${code}`, options);
+    this.code = code;
+  }
+}
 
 /** A key that could leave the store, or that no store of ours makes. */
 export class InvalidBlobKey extends Error {
@@ -33,6 +67,11 @@ export class InvalidBlobKey extends Error {
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){0,7}$/;
 
 export const isBlobKey = (key: string): boolean => KEY.test(key);
+
+/** Keys go into paths and addresses: everything else is refused before it gets there. */
+export const checkBlobKey = (key: string): void => {
+  if (!isBlobKey(key)) throw new InvalidBlobKey('not a blob key');
+};
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -50,7 +89,7 @@ const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 
 /** Blobs as files under one folder. Writers replace files atomically, so readers never see half an object. */
 export const filesystemBlobStore = (root: string): BlobStore => {
   const pathOf = (key: string) => {
-    if (!isBlobKey(key)) throw new InvalidBlobKey('not a blob key');
+    checkBlobKey(key);
     return join(root, key);
   };
   return {
@@ -93,6 +132,8 @@ export const filesystemBlobStore = (root: string): BlobStore => {
     },
     read: (key, { start, end }, signal) => createReadStream(pathOf(key), { start, end, signal }),
     delete: (key) => rm(pathOf(key), { force: true }),
+    urlFor: async () => null,
+    providerOf: () => 'filesystem',
   };
 };
 

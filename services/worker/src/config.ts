@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { commonEnv, integer, natsEnv, port, readEnv } from '@esl/kit/env';
+import { storageEnv } from '@esl/kit/storage-env';
 import { z } from 'zod';
 import { elevenLabsEnv } from './narration/elevenlabs/environment.ts';
 
@@ -9,7 +10,7 @@ const environment = z.object({
   GRPC_PORT: port(50_054),
   JOBS_ADDR: z.string().default('127.0.0.1:50051'),
   CONFIG_ADDR: z.string().default('127.0.0.1:50053'),
-  BLOB_DIR: z.string(),
+  ...storageEnv,
   /** Runs at once in this process. */
   WORKER_CONCURRENCY: integer(5, { min: 1, max: 100 }),
   /** Must differ between processes: the lease is held in this name. */

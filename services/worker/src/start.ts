@@ -1,7 +1,7 @@
-import { filesystemBlobStore } from '@esl/kit/blob-store';
 import { connectBus } from '@esl/kit/bus';
 import { connectGrpc } from '@esl/kit/grpc-client';
 import { startGrpcServer } from '@esl/kit/grpc-server';
+import { openBlobStore } from '@esl/kit/open-blob-store';
 import type { Boot, Running } from '@esl/kit/service';
 import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
@@ -40,7 +40,7 @@ export const startWorker = async (
 
   const now = () => new Date();
   const workerId = config.WORKER_ID;
-  const blobs = filesystemBlobStore(config.BLOB_DIR);
+  const blobs = await openBlobStore(config, log);
   const catalog = grpcCatalog(catalogService.call);
   const engine = speechEngine();
   const voices = grpcVoices(catalogService.call);

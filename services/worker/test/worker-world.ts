@@ -38,8 +38,17 @@ type Spec = {
   mode?: string;
 };
 
-/** The real jobs service and bus, a small catalog, and as many workers as a spec starts. */
-export const openWorkerWorld = async ({ leaseMs = 2_000 } = {}) => {
+/**
+ * The real jobs service and bus, a small catalog, and as many workers as a spec starts. `store` is where lessons are put
+ * for workers that keep their blobs elsewhere than in the world's folder.
+ */
+export const openWorkerWorld = async ({
+  leaseMs = 2_000,
+  store,
+}: {
+  leaseMs?: number;
+  store?: BlobStore;
+} = {}) => {
   const world: World = await openWorld();
   const bus: Bus = await world.connectBus(topology);
   const jobsConfig = loadJobsConfig({ ...world.env, JOB_LEASE_MS: String(leaseMs) });
@@ -88,7 +97,7 @@ export const openWorkerWorld = async ({ leaseMs = 2_000 } = {}) => {
   world.defer(() => config.close(AbortSignal.timeout(500)));
 
   const blobFolder = join(world.folder, 'blobs');
-  const blobs: BlobStore = filesystemBlobStore(blobFolder);
+  const blobs: BlobStore = store ?? filesystemBlobStore(blobFolder);
 
   const startOne = (env: Record<string, string> = {}, options: { graceMs?: number } = {}) =>
     startWorker(

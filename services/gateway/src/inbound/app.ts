@@ -1,3 +1,4 @@
+import { BlobStoreFault } from '@esl/kit/blob-store';
 import type { Log } from '@esl/kit/log';
 import express, {
   type ErrorRequestHandler,
@@ -91,7 +92,9 @@ export const httpApp = (
 
   const onError: ErrorRequestHandler = (error, request, response, _next) => {
     const answer = expected(error);
-    if (!answer && !request.destroyed) log.error({ err: error }, 'request failed');
+    // Storage that refuses is for its operator to mend, however it looks to the client.
+    const isOurs = !answer || error instanceof BlobStoreFault;
+    if (isOurs && !request.destroyed) log.error({ err: error }, 'request failed');
     if (response.headersSent) response.destroy();
     else sendProblem(response, answer ?? fault());
   };

@@ -1,3 +1,4 @@
+import { BlobStoreFault } from '@esl/kit/blob-store';
 import { CallFailed, Refused } from '@esl/kit/grpc-client';
 import { describe, expect, it } from 'vitest';
 import { expected } from './problem.ts';
@@ -10,6 +11,7 @@ const refused = (code: string, at: number) => new Refused({ code, message: 'No.'
 describe('what another service says', () => {
   it.each([
     ['it does not answer', new CallFailed('Get', status.UNAVAILABLE)],
+    ['it keeps the files', new BlobStoreFault('denied')],
     ['it is late', new CallFailed('Get', status.DEADLINE_EXCEEDED)],
     ['what it needs does not answer', refused('unavailable', status.DEADLINE_EXCEEDED)],
   ])('is a 503 when %s', (_, error) => {

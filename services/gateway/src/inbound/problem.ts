@@ -1,3 +1,4 @@
+import { BlobStoreFault } from '@esl/kit/blob-store';
 import { CallFailed, Refused } from '@esl/kit/grpc-client';
 import { currentContext } from '@esl/kit/request-context';
 import { ERROR_STATUS, type ErrorClass, type ErrorEnvelope } from '@esl-pipeline/contracts';
@@ -128,6 +129,7 @@ const unavailable = () =>
 /** What a thrown value means to the client; null for a fault, which is none of the client's business. */
 export const expected = (error: unknown): Problem | null => {
   if (error instanceof Problem) return error;
+  if (error instanceof BlobStoreFault) return unavailable();
   if (error instanceof Refused || error instanceof CallFailed) {
     // A service may itself be waiting for another, and say so with a refusal.
     if (error.status === UNAVAILABLE || error.status === DEADLINE_EXCEEDED) return unavailable();

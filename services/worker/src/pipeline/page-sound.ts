@@ -10,5 +10,7 @@ export const soundOnPage = async (
 ): Promise<PageSound | null> => {
   if (!audio?.onPage) return null;
   const mp3 = await blobs.get(audio.path, signal);
-  return mp3 && { mp3, durationMs: audio.durationMs, cast: audio.voices };
+  if (!mp3) return null;
+  const link = await blobs.urlFor(audio.path, signal);
+  return { mp3, link, durationMs: audio.durationMs, cast: audio.voices };
 };

@@ -1,3 +1,4 @@
+import { BlobStoreFault } from '@esl/kit/blob-store';
 import { Refused } from '@esl/kit/grpc-client';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +23,10 @@ describe('what ends a run', () => {
       'service_unavailable',
       true,
     ],
+    [new BlobStoreFault('denied'), 'storage_denied', false],
+    [new BlobStoreFault('no_bucket'), 'storage_missing', false],
+    [new BlobStoreFault('full'), 'storage_full', false],
+    [new BlobStoreFault('unavailable'), 'storage_unavailable', true],
     [systemError('ENOSPC'), 'storage_unavailable', true],
     [systemError('EACCES'), 'storage_unavailable', true],
     [new TypeError('x is not a function'), 'internal_error', true],

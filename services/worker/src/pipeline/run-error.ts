@@ -1,3 +1,4 @@
+import { BlobStoreFault, type BlobStoreFaultCode } from '@esl/kit/blob-store';
 import { CallFailed, Refused } from '@esl/kit/grpc-client';
 import { status } from '@grpc/grpc-js';
 import { NarrationError } from '../narration/narration-error.ts';
@@ -30,6 +31,39 @@ export const final = (code: string, message: string) => new RunError(code, messa
 const isSystemError = (error: unknown): boolean =>
   error instanceof Error && 'syscall' in error && 'code' in error && /^E[A-Z0-9]+$/.test(String(error.code));
 
+type Told = { readonly code: string; readonly message: string; readonly retryable: boolean };
+
+const STORAGE: Readonly<Record<BlobStoreFaultCode, Told>> = {
+  denied: {
+    code: 'storage_denied',
+    message:
+      'The storage for lessons and audio refuses this system’s keys. Ask whoever runs the system to check them, then retry the job.',
+    retryable: false,
+  },
+  no_bucket: {
+    code: 'storage_missing',
+    message:
+      'The storage bucket for lessons and audio does not exist. Ask whoever runs the system to create it or to correct its name, then retry the job.',
+    retryable: false,
+  },
+  full: {
+    code: 'storage_full',
+    message:
+      'The storage for lessons and audio is full. Ask whoever runs the system to make room, then retry the job.',
+    retryable: false,
+  },
+  unavailable: {
+    code: 'storage_unavailable',
+    message: 'The lesson’s files could not be read or written.',
+    retryable: true,
+  },
+};
+
+const storageError = (fault: BlobStoreFaultCode, cause: unknown): RunError => {
+  const { code, message, retryable } = STORAGE[fault];
+  return new RunError(code, message, { retryable, cause });
+};
+
 /** What any thrown error means to the run it ends. The original stays in `cause`, for the log. */
 export const toRunError = (error: unknown): RunError => {
   if (error instanceof RunError) return error;
@@ -47,11 +81,8 @@ export const toRunError = (error: unknown): RunError => {
       retryable: true,
       cause: error,
     });
-  if (isSystemError(error))
-    return new RunError('storage_unavailable', 'The lesson’s files could not be read or written.', {
-      retryable: true,
-      cause: error,
-    });
+  if (error instanceof BlobStoreFault) return storageError(error.code, error);
+  if (isSystemError(error)) return storageError('unavailable', error);
   return new RunError('internal_error', 'Something went wrong while working on this lesson.', {
     retryable: true,
     cause: error,

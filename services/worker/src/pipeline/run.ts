@@ -1,4 +1,4 @@
-import type { BlobStore } from '@esl/kit/blob-store';
+import type { BlobLink, BlobStore } from '@esl/kit/blob-store';
 import type { Finding } from '../lesson/findings.ts';
 import type { Lesson } from '../lesson/lesson.ts';
 import type { CastEntry, CastingMode } from '../narration/casting.ts';
@@ -115,7 +115,7 @@ export type Results = {
   readonly validate: { readonly lesson: Lesson; readonly mdHash: string; readonly settings: Settings };
   readonly import: Page;
   readonly tts: Audio;
-  readonly upload: { readonly key: string };
+  readonly upload: { readonly key: string; readonly link: BlobLink | null };
   readonly 'add-audio': Page;
   readonly manifest: Artifact;
 };

@@ -1,3 +1,4 @@
+import type { BlobLink } from '@esl/kit/blob-store';
 import { z } from 'zod';
 import type { Lesson } from '../lesson/lesson.ts';
 import type { PresetColours } from '../pipeline/settings.ts';
@@ -27,6 +28,8 @@ export type PublishRequest = {
 
 export type PageSound = {
   readonly mp3: Uint8Array;
+  /** Where anyone may fetch it; null when only the bytes are at hand. */
+  readonly link: BlobLink | null;
   readonly durationMs: number;
   readonly cast: readonly { readonly speaker: string; readonly voiceName: string }[];
 };
@@ -34,6 +37,8 @@ export type PageSound = {
 /** Where lessons become pages. Publishing twice with the same request makes one page. */
 export type Publisher = {
   readonly name: string;
+  /** Whether its pages play a sound's link, when there is one, and not a copy of the sound. */
+  readonly playsFromLink: boolean;
   /** What a user should know about where pages go. */
   readonly notice: { readonly code: string; readonly message: string } | null;
   /** `sound` is put beside the study text, in place of any there is. */

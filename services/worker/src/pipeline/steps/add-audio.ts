@@ -1,10 +1,18 @@
 import { pageSchema } from '../../publisher/publisher.ts';
 import { hashOf } from '../checkpoint.ts';
-import { need, type Run, type StepSpec } from '../run.ts';
+import { need, type Run, type StepSpec, type Warning } from '../run.ts';
 import { RunError } from '../run-error.ts';
 
 export const skipAddAudio = ({ results }: Run): string | null =>
   results.upload ? null : 'there is no audio to put on the page';
+
+const expiringLink = (expiresAt: Date, now: Date): Warning => {
+  const hours = Math.max(1, Math.round((expiresAt.getTime() - now.getTime()) / 3_600_000));
+  return {
+    code: 'audio_link_expires',
+    message: `The page plays the audio from a link that ends in about ${hours} ${hours === 1 ? 'hour' : 'hours'}. Ask whoever runs the system for public links, or run the job again then.`,
+  };
+};
 
 /** Has the page play the narration, in place of what it played before. */
 export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) => {
@@ -12,7 +20,7 @@ export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) =>
   const { lesson, settings } = need(run, 'validate');
   const page = need(run, 'import');
   const audio = need(run, 'tts');
-  const { key } = need(run, 'upload');
+  const { key, link } = need(run, 'upload');
 
   const imported = checkpoint.manifest().steps.import?.inputHash ?? '';
   const inputHash = hashOf({ imported, audio: audio.sha256 });
@@ -30,7 +38,8 @@ export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) =>
     colours: settings.preset?.colours ?? {},
     database: settings.notionDatabase,
   };
-  const sound = { mp3, durationMs: audio.durationMs, cast: audio.voices };
+  if (link?.expiresAt && ports.publisher.playsFromLink) run.warn(expiringLink(link.expiresAt, ports.now()));
+  const sound = { mp3, link, durationMs: audio.durationMs, cast: audio.voices };
   const output = await ports.publisher.publish(request, sound, signal);
   checkpoint.record('import', imported, output);
   return { output, detail: 'the page plays the narration', inputHash };

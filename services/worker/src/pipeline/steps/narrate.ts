@@ -106,7 +106,7 @@ export const narrate: StepSpec<'tts'>['run'] = async (run, { signal, onProgress 
     },
   };
   ports.checkLease();
-  await ports.blobs.put(output.key, narration.mp3, { contentType: MP3 }, signal);
+  await ports.blobs.put(output.key, narration.mp3, { contentType: MP3, title: lesson.meta.title }, signal);
   await ports.blobs.put(output.transcript.key, transcript, { contentType: TRANSCRIPT_TYPE }, signal);
   return {
     output,
