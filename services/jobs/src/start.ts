@@ -16,6 +16,7 @@ import { jobsGrpc } from './inbound/grpc.ts';
 import { runReportHandlers } from './inbound/run-reports.ts';
 import { mongoJobStore, openJobsCollection } from './outbound/mongo-job-store.ts';
 import { outboxRelay } from './outbound/outbox-relay.ts';
+import { measureQueues } from './outbound/queue-gauges.ts';
 import { reconcile } from './outbound/reconciler.ts';
 
 /** Wires the whole service; `address` is where it serves gRPC. */
@@ -48,6 +49,8 @@ export const startJobs = async ({
     reconciling.signal,
   );
 
+  const stopMeasuring = measureQueues(bus, jobs);
+
   const grpc = await startGrpcServer(
     { host: config.BIND_HOST, port: config.GRPC_PORT },
     [
@@ -76,6 +79,7 @@ export const startJobs = async ({
         name: 'reconciler',
         withinMs: 1_000,
         run: async () => {
+          stopMeasuring();
           reconciling.abort();
           await reconciler;
         },

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { metrics } from './metrics.ts';
+import { metrics, scrape } from './metrics.ts';
 
 /** How long one readiness check may take, in ms. */
 const CHECK_MS = 2_000;
@@ -42,7 +42,7 @@ export const startAdminServer = async ({
     const answer = (status: number, body: string, type = 'application/json') =>
       response.writeHead(status, { 'content-type': type }).end(body);
     if (request.url === '/livez') return answer(200, '{"status":"ok"}');
-    if (request.url === '/metrics') return answer(200, await metrics.metrics(), metrics.contentType);
+    if (request.url === '/metrics') return answer(200, await scrape(), metrics.contentType);
     if (request.url !== '/readyz') return answer(404, '{"status":"not found"}');
     if (!checks || leaving) return answer(503, `{"status":"${leaving ? 'stopping' : 'starting'}"}`);
     const failing = await failingChecks(checks);

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { counter } from '@esl/kit/metrics';
 
 /** What may wait for a reader, in bytes, before it is taken for slow. Frames are shared, so this is mostly not memory. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024;
+
+const drops = counter('esl_sse_drops_total', 'Streams closed by us, to be resumed', ['why']);
+export const countDrop = (why: 'stalled' | 'fault'): void => drops.inc({ why });
 
 /** Who listens, and to which jobs. */
 export type Viewer = {
@@ -37,6 +41,7 @@ export const openConnection = (response: ServerResponse, viewer: Viewer, now: ()
     try {
       await once(response, 'drain', { signal: patience });
     } catch {
+      if (!gone.signal.aborted) countDrop('stalled');
       response.destroy();
     }
   };

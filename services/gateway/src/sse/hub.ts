@@ -6,12 +6,12 @@
 //   H3. When a gap cannot be closed, the client is told so with one `resync`, never silently.
 
 import type { Log } from '@esl/kit/log';
-import { gauge } from '@esl/kit/metrics';
+import { counter, gauge } from '@esl/kit/metrics';
 import type { Job, ResyncEvent } from '@esl-pipeline/contracts';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { audience, concerns } from './audience.ts';
 import { catchUp, type Past } from './catch-up.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, countDrop } from './connection.ts';
 import { type StoredMessage, type StreamEvent, streamEvent } from './event.ts';
 import type { Position } from './position.ts';
 import { eventRing } from './ring.ts';
@@ -52,6 +52,9 @@ export type StreamPast = {
 type Member = { readonly connection: Connection; readonly afterSeq: number };
 
 const openStreams = gauge('esl_sse_connections', 'Open event streams');
+const framesSent = counter('esl_sse_frames_total', 'Events written to live streams');
+const fellBehind = counter('esl_sse_catch_ups_total', 'Streams that were sent what they had missed');
+const resyncs = counter('esl_sse_resyncs_total', 'Streams that were told to read their jobs again', ['why']);
 
 export const createHub = (settings: {
   readonly toDto: (job: pb.Job) => Job;
@@ -114,28 +117,42 @@ export const createHub = (settings: {
     leaveLive(connection);
     members.set(connection, null);
     const signal = AbortSignal.any([connection.closed, life.signal]);
+    fellBehind.inc();
     try {
       const reached = seen > lastSeq ? await ahead(seen) : await catchUp(connection, seen, sources, signal);
       if (signal.aborted) return;
-      if (reached === 'gap') connection.write(GAP_TOO_OLD);
+      if (reached === 'gap') {
+        connection.write(GAP_TOO_OLD);
+        resyncs.inc({ why: 'gap' });
+      }
       goLive(connection, reached === 'gap' ? lastSeq : reached);
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ err: error }, 'event stream could not be caught up');
+      countDrop('fault');
       connection.end(RESUME_LATER);
     }
   };
   /** Another replica may have been quicker; otherwise the stream has lost what the client saw. */
   const ahead = async (seen: number) => (seen <= (await past.lastSeq()) ? seen : 'gap');
 
+  const startAnew = (connection: Connection) => {
+    connection.write(STREAM_MADE_ANEW);
+    resyncs.inc({ why: 'stream_made_anew' });
+    goLive(connection, lastSeq);
+  };
+
   const deliver = (event: StreamEvent) => {
+    let written = 0;
     for (const { connection, afterSeq } of live.of(event)) {
       if (event.seq <= afterSeq) continue;
       const frame = frameOf(event);
       if (!frame) return;
       connection.write(frame);
+      written += 1;
       if (connection.isFull()) void fallBehind(connection, event.seq);
     }
+    if (written > 0) framesSent.inc(written);
   };
 
   return {
@@ -145,10 +162,7 @@ export const createHub = (settings: {
       ring.restart(newLastSeq);
       life.abort();
       life = new AbortController();
-      for (const connection of members.keys()) {
-        connection.write(STREAM_MADE_ANEW);
-        goLive(connection, lastSeq);
-      }
+      for (const connection of members.keys()) startAnew(connection);
     },
     receive: (message) => {
       const event = eventOf(message);
@@ -164,10 +178,7 @@ export const createHub = (settings: {
       if (stopping) connection.end(RESUME_LATER);
       else if (!lastSeen) goLive(connection, lastSeq);
       else if (lastSeen.epoch === epoch) void fallBehind(connection, lastSeen.seq);
-      else {
-        connection.write(STREAM_MADE_ANEW);
-        goLive(connection, lastSeq);
-      }
+      else startAnew(connection);
     },
     isFull: () => members.size >= settings.maxConnections,
     heartbeat: () => {

@@ -12,6 +12,7 @@ import type { Change } from '../domain/changes.ts';
 import { type JobId, type JobRecord, type JobState, later, type Origin } from '../domain/job.ts';
 import { isFinal } from '../domain/moves.ts';
 import { factEntry, type OutboxEntry, workEntry } from '../wire.ts';
+import { noteCreated, noteMove } from './job-times.ts';
 
 type StoredEntry = Omit<OutboxEntry, 'payload'> & { readonly payload: Binary };
 export type JobDocument = Omit<JobRecord, 'id'> & {
@@ -141,6 +142,7 @@ export const mongoJobStore = (
       fresh.map(async ({ record, outbox }, index) => {
         if (taken.has(index)) return (await read(record.id))?.record ?? record;
         remember(record, outbox);
+        noteCreated();
         outgoing(record.id, outbox);
         return record;
       }),
@@ -193,6 +195,7 @@ export const mongoJobStore = (
         );
         if (result.matchedCount === 1) {
           remember(job, outbox);
+          noteMove(record, job);
           published.dropped(
             id,
             done.map((entry) => entry.id),

@@ -8,6 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@esl/kit/bus';
 import type { Log } from '@esl/kit/log';
+import { seconds } from '@esl/kit/metrics';
 import { publishBytes } from '@esl/kit/publish';
 import { withContext } from '@esl/kit/request-context';
 import { streamPosition } from '@esl/kit/tail';
@@ -131,10 +132,12 @@ const noticeNewStreams = async (parts: Parts): Promise<void> => {
   await epochs.updateOne({ _id: 'streams' }, { $set: { jobs, work } }, { upsert: true });
 };
 
+const took = seconds('esl_reconciler_seconds', 'Time a pass of the reconciler took', ['pass', 'result']);
+
 /** Runs until the signal fires. Each pass stands alone: one that fails is logged and comes again. */
 export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void> => {
   const passes: Readonly<Record<string, (parts: Parts) => Promise<void>>> = {
-    'new streams': noticeNewStreams,
+    new_streams: noticeNewStreams,
     outbox: ({ relay, now }) => relay.sweep(now()),
     leases: loseExpiredLeases,
     dispatch: dispatchDue,
@@ -142,9 +145,12 @@ export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void
   };
   while (!signal.aborted) {
     for (const [name, pass] of Object.entries(passes)) {
+      const end = took.startTimer({ pass: name });
       try {
         await pass(parts);
+        end({ result: 'done' });
       } catch (error) {
+        end({ result: 'failed' });
         if (signal.aborted) return;
         parts.log.warn({ err: error, pass: name }, 'reconciler pass failed, will repeat');
         await parts.bus.restore().catch(() => {});

@@ -6,7 +6,7 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { ack, type Delivery, retry, type Verdict } from '@esl/kit/delivery';
 import type { Log } from '@esl/kit/log';
-import { counter } from '@esl/kit/metrics';
+import { counter, gauge, longSeconds } from '@esl/kit/metrics';
 import { inSpan, type SpanSpec } from '@esl/kit/tracing';
 import type { Claimed } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import type { Ports } from '../pipeline/run.ts';
@@ -24,6 +24,8 @@ const LAST_WORD_MS = 2_000;
 const RELEASE_MS = 800;
 
 const ended = counter('esl_runs_total', 'Runs by how they ended', ['end']);
+const lasted = longSeconds('esl_run_seconds', 'Time a run took', ['end']);
+const underWay = gauge('esl_runs_under_way', 'Runs that this process performs now');
 
 type Needs = {
   readonly jobs: Pick<JobsClient, 'claimRun' | 'releaseRun'>;
@@ -77,6 +79,7 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
     const lease = leases.hold(run, { leaseMs: leaseMsOf(claimed), askedAt, onBeat: delivery.working });
     // The claim may have answered with a lease that an earlier delivery began: make it a fresh one.
     if (delivery.deliveries > 1) leases.nudge(run.jobId);
+    underWay.inc();
     const steps = throttledReport((sequence, progress) => reports.stepped(run, sequence, progress), log);
     try {
       const end = await inSpan(spanOf(run), async (span) => {
@@ -94,10 +97,12 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
       ended.inc({ end: outcome });
       const failure = end.kind === 'failed' && { err: end.error, code: end.error.code, step: end.step };
       const durationMs = Math.round(performance.now() - startedAt);
+      lasted.observe({ end: outcome }, durationMs / 1_000);
       const level = failure && failure.code === 'internal_error' ? 'error' : 'info';
       log[level]({ ...run, end: outcome, durationMs, ...failure }, 'run ended');
       return await settle(run, end, lease);
     } finally {
+      underWay.dec();
       steps.close();
       lease.release();
     }
