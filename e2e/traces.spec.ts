@@ -61,8 +61,6 @@ describe('the trace of a lesson', () => {
     const trace = await traceOfJob(jobId);
     expect(rootsIn(trace).map(({ name, service }) => [service, name])).toEqual([['gateway', 'POST /jobs']]);
     expect(orphansIn(trace)).toEqual([]);
-    expect(servicesIn(trace)).toEqual(new Set(['gateway', 'jobs', 'worker', 'config']));
-
     const path = [
       'POST /jobs',
       'esl.jobs.v1.JobsService/CreateJobs',
@@ -96,6 +94,8 @@ describe('the trace of a lesson', () => {
     expect(rootsIn(trace).map(({ name }) => name)).toEqual(['POST /jobs/:jobId/rerun/audio']);
     expect(orphansIn(trace)).toEqual([]);
     expect(servicesIn(trace)).toEqual(new Set(SERVICES));
+    const action = named(trace, 'esl.actions.v1.ActionsService/Execute');
+    expect(servicesIn(action)).toEqual(new Set(['gateway', 'actions']));
   });
 
   it('is its own, though submissions share calls and writes', async () => {
