@@ -1,4 +1,4 @@
-import { commonEnv, flag, integer, natsEnv, port, readEnv } from '@esl/kit/env';
+import { commonEnv, flag, integer, mongoEnv, natsEnv, port, readEnv } from '@esl/kit/env';
 import { storageEnv } from '@esl/kit/storage-env';
 import { z } from 'zod';
 
@@ -9,6 +9,7 @@ const environment = z
   .object({
     ...commonEnv,
     ...natsEnv,
+    ...mongoEnv,
     PORT: port(8080),
     /** Where clients reach the gateway; links start with it. Unset: http://127.0.0.1:<the port>. */
     PUBLIC_URL: z
@@ -29,6 +30,8 @@ const environment = z
     RPC_DEADLINE_MS: integer(5_000, { min: 100, max: 60_000 }),
     /** The largest lesson, in bytes. */
     MAX_FILE_SIZE: integer(10 * 1024 * 1024, { min: 1, max: 100 * 1024 * 1024 }),
+    /** How long a request waits for the answer of another one with its Idempotency-Key before it is told so, in ms. */
+    IDEMPOTENCY_WAIT_MS: integer(10_000, { min: 0, max: 60_000 }),
     /** Event streams open at once; one more is answered 503. */
     SSE_MAX_CONNECTIONS: integer(10_000, { min: 1 }),
     /** How long an event stream stays silent before a heartbeat, in ms. */

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { connectBus } from '@esl/kit/bus';
 import { connectGrpc } from '@esl/kit/grpc-client';
+import { connectMongo } from '@esl/kit/mongo';
 import { openBlobStore } from '@esl/kit/open-blob-store';
 import type { Boot, Running } from '@esl/kit/service';
 import { signedLinks } from '@esl/kit/signed-links';
 import { STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
+import { WebhooksService } from '@esl-pipeline/contracts/esl/actions/v1/webhooks_service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
@@ -14,6 +16,7 @@ import { submitJob } from './app/submit-job.ts';
 import type { Config } from './config.ts';
 import { httpApp } from './inbound/app.ts';
 import { listen } from './inbound/http-server.ts';
+import { withIdempotency } from './inbound/idempotency.ts';
 import { openApi } from './inbound/openapi.ts';
 import { anonymous } from './inbound/principal.ts';
 import type { Route } from './inbound/route.ts';
@@ -24,9 +27,11 @@ import { fileRoutes } from './inbound/routes/files.ts';
 import { healthRoutes } from './inbound/routes/health.ts';
 import { jobRoutes } from './inbound/routes/jobs.ts';
 import { optionRoutes } from './inbound/routes/options.ts';
+import { webhookRoutes } from './inbound/routes/webhooks.ts';
 import { jobCreator } from './outbound/job-creator.ts';
 import { followJobs, jobStreamPast } from './outbound/job-stream.ts';
 import { lessonFolder } from './outbound/lesson-folder.ts';
+import { openIdempotencyKeys } from './outbound/mongo-idempotency-keys.ts';
 import { createHub } from './sse/hub.ts';
 
 /** How often streams are looked at for a heartbeat, at most, in ms. */
@@ -52,6 +57,11 @@ export const startGateway = async ({
   const toDto = (job: pb.Job) => jobDto(job, links);
   const blobs = await openBlobStore(config, log);
 
+  const mongo = await connectMongo({
+    url: config.MONGODB_URL,
+    database: config.MONGODB_DB,
+    appName: 'gateway',
+  });
   const bus = await connectBus(
     {
       url: config.NATS_URL,
@@ -64,6 +74,7 @@ export const startGateway = async ({
   const deadlineMs = config.RPC_DEADLINE_MS;
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
   const actions = connectGrpc(ActionsService, { address: config.ACTIONS_ADDR, deadlineMs });
+  const webhooks = connectGrpc(WebhooksService, { address: config.ACTIONS_ADDR, deadlineMs });
   const settings = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs });
 
   const hub = createHub({
@@ -84,12 +95,13 @@ export const startGateway = async ({
     create: jobCreator(jobs.call),
   });
 
-  const ready = { jobs: jobs.ping, nats: bus.ping };
+  const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
   let leaving = false;
   const all: Route[] = [
     ...eventRoutes(hub, now),
     ...jobRoutes({ submit, jobs: jobs.call, toDto }),
     ...actionRoutes(actions.call),
+    ...webhookRoutes(webhooks.call),
     ...optionRoutes({ config: settings.call, actions: actions.call }),
     ...fileRoutes({ blobs, links, now, log }),
     ...healthRoutes(ready, () => leaving),
@@ -97,7 +109,13 @@ export const startGateway = async ({
   ];
   const routes = config.BATCH_BACKEND_ENABLE_EXTENDED_API ? all : all.filter(({ reach }) => reach === 'core');
   const document = openApi(routes, publicUrl);
-  http.serve(httpApp(routes, { authenticate: anonymous, log }));
+  const keys = await openIdempotencyKeys(mongo.db, now);
+  http.serve(
+    httpApp(routes.map(withIdempotency({ keys, waitMs: config.IDEMPOTENCY_WAIT_MS })), {
+      authenticate: anonymous,
+      log,
+    }),
+  );
   log.info({ url, publicUrl }, 'serving');
 
   return {
@@ -127,10 +145,11 @@ export const startGateway = async ({
         name: 'calls',
         withinMs: 100,
         run: () => {
-          for (const client of [jobs, actions, settings]) client.close();
+          for (const client of [jobs, actions, webhooks, settings]) client.close();
         },
       },
       { name: 'nats', withinMs: 1_000, run: bus.drain },
+      { name: 'mongodb', withinMs: 500, run: mongo.close },
     ],
   };
 };

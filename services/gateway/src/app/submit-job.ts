@@ -1,6 +1,5 @@
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
 import type { SubmitJob } from '@esl-pipeline/contracts';
-import { v7 as uuidv7 } from 'uuid';
 
 /** Makes sure of a lesson: the blob key of its text as it is now, or null when there is no such lesson. */
 export type LessonSource = (reference: string) => Promise<string | null>;
@@ -17,10 +16,13 @@ export type CreateJob = (job: NewJob) => Promise<unknown>;
 /** Accepts a lesson for processing. A client that hangs up meanwhile still gets its job. */
 export const submitJob =
   ({ findLesson, create }: { readonly findLesson: LessonSource; readonly create: CreateJob }) =>
-  async (ownerId: string, wish: SubmitJob): Promise<Outcome<{ readonly jobId: string }, 'md_not_found'>> => {
+  async (
+    id: string,
+    ownerId: string,
+    wish: SubmitJob,
+  ): Promise<Outcome<{ readonly jobId: string }, 'md_not_found'>> => {
     const lessonKey = await findLesson(wish.md);
     if (lessonKey === null) return refuse('md_not_found', 'There is no lesson under this "md".');
-    const id = uuidv7();
     await create({ id, ownerId, spec: { ...wish, lessonKey } });
     return accept({ jobId: id });
   };

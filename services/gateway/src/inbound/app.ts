@@ -8,6 +8,7 @@ import express, {
   type Response,
 } from 'express';
 import helmet from 'helmet';
+import { v7 as uuidv7 } from 'uuid';
 import { ANONYMOUS, type Authenticate, hasRole, type Principal } from './principal.ts';
 import { expected, fault, notFound, type Problem, problem } from './problem.ts';
 import { jsonBody } from './request-body.ts';
@@ -49,7 +50,13 @@ const serve = (route: Route, authenticate: Authenticate): RequestHandler => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const principal = await admit(route, authenticate, request);
-    const reply = await route.handle({ principal, request, response, signal: gone.signal });
+    const reply = await route.handle({
+      principal,
+      request,
+      response,
+      signal: gone.signal,
+      newId: () => uuidv7(),
+    });
     if (!reply) return;
     if (reply.status === 304) response.writeHead(304, { ...reply.headers }).end();
     else sendJson(response, reply);

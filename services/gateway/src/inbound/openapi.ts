@@ -1,5 +1,6 @@
 import { errorEnvelopeSchema } from '@esl-pipeline/contracts';
 import { z } from 'zod';
+import { IDEMPOTENCY_KEY } from './idempotency.ts';
 import { type ErrorCode, statusOf } from './problem.ts';
 import type { Answer, Route } from './route.ts';
 
@@ -10,6 +11,11 @@ const componentRef = (id: string) => `${COMPONENTS}${id}`;
 
 /** What any operation may answer, and what any that reads a body may. */
 const ANY: readonly ErrorCode[] = ['invalid_request', 'unavailable', 'internal_error'];
+const ANY_IDEMPOTENT: readonly ErrorCode[] = [
+  'invalid_idempotency_key',
+  'idempotency_key_reused',
+  'idempotency_in_progress',
+];
 const ANY_WITH_BODY: readonly ErrorCode[] = ['invalid_body', 'payload_too_large', 'unsupported_media_type'];
 
 /** The schema as input, so that objects stay open: clients must expect fields to be added. */
@@ -52,13 +58,26 @@ const queryParameters = (query: z.ZodObject | undefined): Json[] =>
     };
   });
 
+const IDEMPOTENCY_HEADER: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'The same key and body within 24 hours get the same answer, with `Idempotent-Replayed: true`.',
+  schema: { type: 'string', pattern: IDEMPOTENCY_KEY.source },
+};
+
 const answerOf = ({ description, schema, contentType }: Answer): Json => {
   const type = contentType ?? (schema && 'application/json');
   return { description, ...(type && { content: { [type]: schema ? { schema: schemaOf(schema) } : {} } }) };
 };
 
 const errorsOf = (route: Route): Json => {
-  const codes = new Set([...route.errors, ...(route.body ? ANY_WITH_BODY : []), ...ANY]);
+  const codes = new Set([
+    ...route.errors,
+    ...(route.body ? ANY_WITH_BODY : []),
+    ...(route.idempotent ? ANY_IDEMPOTENT : []),
+    ...ANY,
+  ]);
   const byStatus = Map.groupBy(codes, statusOf);
   const sorted = [...byStatus].sort(([a], [b]) => a - b);
   return Object.fromEntries(
@@ -73,7 +92,11 @@ const errorsOf = (route: Route): Json => {
 };
 
 const operationOf = (route: Route): Json => {
-  const parameters = [...pathParameters(route.path), ...queryParameters(route.query)];
+  const parameters = [
+    ...pathParameters(route.path),
+    ...queryParameters(route.query),
+    ...(route.idempotent ? [IDEMPOTENCY_HEADER] : []),
+  ];
   const answers = Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)]);
   return {
     operationId: route.name,

@@ -25,6 +25,13 @@ export const CLASS_OF = {
   job_id_required: 'validation_failed',
   too_many_job_ids: 'validation_failed',
   range_not_satisfiable: 'validation_failed',
+  invalid_idempotency_key: 'validation_failed',
+  idempotency_key_reused: 'invalid_state',
+  idempotency_in_progress: 'conflict',
+  invalid_webhook_url: 'validation_failed',
+  invalid_webhook_events: 'validation_failed',
+  too_many_webhooks: 'invalid_state',
+  webhooks_not_configured: 'invalid_state',
   link_expired: 'forbidden',
   forbidden: 'forbidden',
   not_found: 'not_found',
@@ -85,12 +92,14 @@ const CLASS_OF_REFUSAL: Readonly<Record<number, ErrorClass>> = {
 /** Codes of other services that clients know under another name. */
 const PUBLIC_CODE: Readonly<Record<string, string>> = {
   job_not_found: 'not_found',
+  webhook_not_found: 'not_found',
+  delivery_not_found: 'not_found',
   job_cannot_move: 'invalid_state',
   invalid_page_token: 'invalid_query',
 };
 
 /** Refusals of what the gateway itself put into a call: nothing the client could mend. */
-const OUR_FAULTS = new Set(['scope_required', 'invalid_job_id', 'too_many_jobs']);
+const OUR_FAULTS = new Set(['scope_required', 'invalid_job_id', 'too_many_jobs', 'invalid_webhook_id']);
 
 const ofRefusal = ({ refusal, status }: Refused): Problem | null => {
   const error = CLASS_OF_REFUSAL[status];

@@ -1,10 +1,26 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import type { z } from 'zod';
 import { type ErrorCode, problem } from './problem.ts';
 
 export const MAX_BODY_BYTES = 256 * 1024;
 
-const readJson = express.json({ limit: MAX_BODY_BYTES, strict: false, type: () => true });
+const NO_BODY = createHash('sha256').digest('base64url');
+const hashes = new WeakMap<IncomingMessage, string>();
+
+/** SHA-256 of the JSON body as it came, byte for byte. */
+export const bodyHash = (request: IncomingMessage): string => hashes.get(request) ?? NO_BODY;
+
+const readJson = express.json({
+  limit: MAX_BODY_BYTES,
+  strict: false,
+  type: () => true,
+  verify: (request, _response, bytes) => {
+    if (request.headers['idempotency-key'] !== undefined)
+      hashes.set(request, createHash('sha256').update(bytes).digest('base64url'));
+  },
+});
 
 /** Reads a JSON body into `request.body`; undefined when there is none. */
 export const jsonBody: RequestHandler = (request, response, next) => {
@@ -36,8 +52,10 @@ export const parseFields = <S extends z.ZodObject>(
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  const field = Object.keys(codes).find((name) => issues.some(({ path }) => path === name)) ?? '';
-  const fault = issues.find(({ path }) => path === field)?.message ?? 'is not valid';
+  const isOf = (name: string) => (issue: { readonly path: string }) =>
+    issue.path === name || issue.path.startsWith(`${name}.`);
+  const field = Object.keys(codes).find((name) => issues.some(isOf(name))) ?? '';
+  const fault = issues.find(isOf(field))?.message ?? 'is not valid';
   throw problem(codes[field] ?? 'invalid_body', `"${field}" ${sentence(fault)}.`, { details: { issues } });
 };
 

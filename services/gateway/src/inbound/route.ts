@@ -10,6 +10,8 @@ export type Call = {
   readonly response: Response;
   /** Fires when the client has gone. */
   readonly signal: AbortSignal;
+  /** The next id of something that this request makes: UUIDv7, the same ones when an idempotent request is repeated. */
+  readonly newId: () => string;
 };
 
 /** A JSON answer. It is not to be stored by anyone unless its headers say otherwise. */
@@ -38,10 +40,15 @@ export type Route = {
   readonly reach: 'core' | 'extended';
   /** Who may call it: anyone, without saying who; or a caller of at least this role. */
   readonly access: 'public' | Role;
-  readonly tag: 'Jobs' | 'Events' | 'Options' | 'Files' | 'Service';
+  readonly tag: 'Jobs' | 'Events' | 'Options' | 'Files' | 'Webhooks' | 'Service';
   /** Also the OpenAPI operation id. */
   readonly name: string;
   readonly summary: string;
+  /**
+   * Takes `Idempotency-Key`. `stored`: the answer is kept and given again. `repeated`: it holds a secret and is not kept,
+   * the request is carried out again with the same ids.
+   */
+  readonly idempotent?: 'stored' | 'repeated';
   readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
   readonly query?: z.ZodObject;
   readonly answers: Readonly<Record<number, Answer>>;

@@ -9,7 +9,6 @@ import {
   rerunAudioSchema,
 } from '@esl-pipeline/contracts';
 import type { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
-import { v7 as uuidv7 } from 'uuid';
 import { scopeOf } from '../principal.ts';
 import { problem } from '../problem.ts';
 import { objectBody } from '../request-body.ts';
@@ -38,7 +37,7 @@ const readPayload = (payload: unknown): Scalars => {
 };
 
 export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['call']): Route[] => {
-  const run = async ({ principal, request }: Call, type: string, payload: Scalars) => {
+  const run = async ({ principal, request, newId }: Call, type: string, payload: Scalars) => {
     const jobId = String(request.params.jobId);
     const done = await execute({
       scope: scopeOf(principal),
@@ -46,7 +45,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       jobId,
       type,
       payload,
-      newJobId: uuidv7(),
+      newJobId: newId(),
     });
     return {
       success: true,
@@ -83,6 +82,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       access: 'user',
       tag: 'Jobs',
       name: 'actOnJob',
+      idempotent: 'stored',
       summary: 'Carry out an action on a job',
       body: { schema: jobActionRequestSchema, required: true },
       answers: { 200: { description: 'Done.', schema: jobActionResponseSchema } },
@@ -102,6 +102,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       access: 'user',
       tag: 'Jobs',
       name: 'rerunAudio',
+      idempotent: 'stored',
       summary: 'Narrate a finished lesson again, as a new job',
       body: { schema: rerunAudioSchema, required: false },
       answers: { 202: { description: 'The new job.', schema: jobAcceptedSchema } },

@@ -52,13 +52,13 @@ export const jobRoutes = ({
   readonly jobs: GrpcClient<typeof JobsService>['call'];
   readonly toDto: (job: pb.Job) => Job;
 }): Route[] => {
-  const post: Handler = async ({ principal, request }) => {
+  const post: Handler = async ({ principal, request, newId }) => {
     const wish = parseFields(
       submitJobSchema,
       SUBMIT_JOB_CODES,
       objectBody(request.body, 'invalid_body', 'The body'),
     );
-    const outcome = await submit(principal.ownerId, wish);
+    const outcome = await submit(newId(), principal.ownerId, wish);
     if (!outcome.ok) throw problem(outcome.refusal.code, outcome.refusal.message);
     return { status: 202, body: outcome.value };
   };
@@ -112,6 +112,7 @@ export const jobRoutes = ({
     method: 'post',
     access: 'user',
     tag: 'Jobs',
+    idempotent: 'stored',
     body: { schema: submitJobSchema, required: true },
     answers: {
       202: { description: 'The job is stored and will end in a final state.', schema: jobAcceptedSchema },
