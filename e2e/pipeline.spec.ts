@@ -1,5 +1,5 @@
 import { eventually } from '@esl/kit/testing/world';
-import { jobOptionsSchema, jobSchema } from '@esl-pipeline/contracts';
+import { jobOptionsSchema, jobSchema, lessonReportSchema } from '@esl-pipeline/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dialogueOf, longDialogue, sample } from '../services/worker/test/lessons.ts';
 import { type System, startSystem } from './system.ts';
@@ -83,6 +83,24 @@ describe('a lesson, from POST to page', () => {
     await system.putLesson('v2.md', await dialogueOf([...lines.slice(0, 5), 'And this line is new.']));
     const job = await finished(await system.submit({ md: 'v2.md', withTts: true }));
     expect(job.steps.find(({ name }) => name === 'tts')?.detail).toMatch(/1 spoken|5 (from the )?cache/);
+  });
+});
+
+describe('a lesson that is only looked at', () => {
+  it('gets its findings and a plan', async () => {
+    const text = await sample('the-lost-parcel');
+    const { status, body } = await system.post('/lessons/validate', { text, withTts: true });
+    expect(status).toBe(200);
+    const { ok, meta, plan } = lessonReportSchema.strict().parse(body);
+    expect([ok, meta?.title]).toEqual([true, 'Homework: The Lost Parcel']);
+    expect(plan).toMatchObject({ mode: 'dialogue', estimatedCost: 0 });
+    expect(plan?.segments).toBeGreaterThan(2);
+    expect(new Set(plan?.cast.map(({ voiceId }) => voiceId)).size).toBe(plan?.cast.length);
+
+    const broken = await system.post('/lessons/validate', { text: await sample('broken-lesson') });
+    const report = lessonReportSchema.strict().parse(broken.body);
+    expect([report.ok, report.plan]).toEqual([false, null]);
+    expect(report.findings.filter(({ severity }) => severity === 'error').length).toBeGreaterThan(2);
   });
 });
 

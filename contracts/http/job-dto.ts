@@ -21,6 +21,14 @@ const required = <T>(value: T | undefined, what: string): T => {
   return value;
 };
 
+export const findingDto = ({ code, severity, message, line, path }: pb.Finding): Job['findings'][number] => ({
+  code,
+  severity: severity === pb.FindingSeverity.WARNING ? 'warning' : 'error',
+  message,
+  line,
+  path: path ?? null,
+});
+
 /** A job as clients see it. */
 export const jobDto = (job: pb.Job, links: JobLinks): Job => {
   const spec = required(job.spec, 'spec');
@@ -69,13 +77,7 @@ export const jobDto = (job: pb.Job, links: JobLinks): Job => {
       detail: step.detail ?? null,
     })),
     warnings: job.warnings.map(({ code, message }) => ({ code, message })),
-    findings: job.findings.map(({ code, severity, message, line, path }) => ({
-      code,
-      severity: severity === pb.FindingSeverity.WARNING ? 'warning' : 'error',
-      message,
-      line,
-      path: path ?? null,
-    })),
+    findings: job.findings.map(findingDto),
     links: { self: links.to(`/jobs/${job.id}`), page, audio, manifest: linkTo(manifest) },
   };
 };

@@ -26,6 +26,7 @@ const environment = z
     JOBS_ADDR: z.string().default('127.0.0.1:50051'),
     ACTIONS_ADDR: z.string().default('127.0.0.1:50052'),
     CONFIG_ADDR: z.string().default('127.0.0.1:50053'),
+    LESSONS_ADDR: z.string().default('127.0.0.1:50054'),
     /** How long one call to another service may take, its retries included, in ms. */
     RPC_DEADLINE_MS: integer(5_000, { min: 100, max: 60_000 }),
     /** The largest lesson, in bytes. */

@@ -11,8 +11,10 @@ import { WebhooksService } from '@esl-pipeline/contracts/esl/actions/v1/webhooks
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { jobDto } from '@esl-pipeline/contracts/http/job-dto';
 import { submitJob } from './app/submit-job.ts';
+import { lessonText } from './app/validate-lesson.ts';
 import type { Config } from './config.ts';
 import { httpApp } from './inbound/app.ts';
 import { listen } from './inbound/http-server.ts';
@@ -26,6 +28,7 @@ import { eventRoutes } from './inbound/routes/events.ts';
 import { fileRoutes } from './inbound/routes/files.ts';
 import { healthRoutes } from './inbound/routes/health.ts';
 import { jobRoutes } from './inbound/routes/jobs.ts';
+import { lessonRoutes } from './inbound/routes/lessons.ts';
 import { optionRoutes } from './inbound/routes/options.ts';
 import { webhookRoutes } from './inbound/routes/webhooks.ts';
 import { jobCreator } from './outbound/job-creator.ts';
@@ -75,6 +78,7 @@ export const startGateway = async ({
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
   const actions = connectGrpc(ActionsService, { address: config.ACTIONS_ADDR, deadlineMs });
   const webhooks = connectGrpc(WebhooksService, { address: config.ACTIONS_ADDR, deadlineMs });
+  const lessons = connectGrpc(LessonsService, { address: config.LESSONS_ADDR, deadlineMs });
   const settings = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs });
 
   const hub = createHub({
@@ -90,10 +94,16 @@ export const startGateway = async ({
   const following = await followJobs(bus, hub, log, stopFollowing.signal);
   const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
 
+  const findLesson = lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs });
   const submit = submitJob({
-    findLesson: lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs }),
+    findLesson,
     create: jobCreator(jobs.call),
   });
+
+  const readLesson = async (key: string, signal: AbortSignal) => {
+    const bytes = await blobs.get(key, signal);
+    return bytes && Buffer.from(bytes).toString('utf8');
+  };
 
   const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
   let leaving = false;
@@ -101,6 +111,7 @@ export const startGateway = async ({
     ...eventRoutes(hub, now),
     ...jobRoutes({ submit, jobs: jobs.call, toDto }),
     ...actionRoutes(actions.call),
+    ...lessonRoutes({ textOf: lessonText({ findLesson, read: readLesson }), lessons: lessons.call }),
     ...webhookRoutes(webhooks.call),
     ...optionRoutes({ config: settings.call, actions: actions.call }),
     ...fileRoutes({ blobs, links, now, log }),
@@ -145,7 +156,7 @@ export const startGateway = async ({
         name: 'calls',
         withinMs: 100,
         run: () => {
-          for (const client of [jobs, actions, webhooks, settings]) client.close();
+          for (const client of [jobs, actions, webhooks, lessons, settings]) client.close();
         },
       },
       { name: 'nats', withinMs: 1_000, run: bus.drain },

@@ -10,6 +10,7 @@ import { CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { v7 as uuidv7 } from 'uuid';
 import { loadConfig as loadJobsConfig } from '../../jobs/src/config.ts';
 import { startJobs } from '../../jobs/src/start.ts';
@@ -76,6 +77,36 @@ const actionsService = (seen: unknown[]) =>
     },
   );
 
+/** A lesson language in which every lesson but `broken` is fine. */
+const lessonsService = (seen: unknown[]) =>
+  serve(
+    LessonsService,
+    {
+      validate: async ({ text, spec, ownerId }) => {
+        seen.push({ text, ownerId, preset: spec?.preset, withTts: spec?.withTts });
+        if (spec?.preset === 'neon') return refuse('unknown_preset', 'There is no such preset.');
+        if (text === 'broken')
+          return accept({
+            ok: false,
+            findings: [{ code: 'SECTION_ORDER', severity: 1, message: 'Out of order.', line: 3 }],
+          });
+        return accept({
+          ok: true,
+          meta: { title: 'A lesson', student: 'Sol', level: 'b1', topic: 'tea' },
+          plan: {
+            mode: 'dialogue',
+            segments: 2,
+            cast: [{ speaker: 'Sol', voiceId: 'v-001', voiceName: 'Wren', source: 'auto' }],
+            characters: 20,
+            estimatedCost: 10.5,
+            blocks: 4,
+          },
+        });
+      },
+    },
+    { unknown_preset: INVALID_ARGUMENT },
+  );
+
 export type GatewayWorld = {
   readonly world: World;
   readonly bus: Bus;
@@ -84,6 +115,8 @@ export type GatewayWorld = {
   readonly blobDir: string;
   /** What the actions service was asked. */
   readonly executed: unknown[];
+  /** Which lessons were looked at. */
+  readonly validated: unknown[];
   readonly writeLesson: (name: string, text?: string) => Promise<string>;
   /** Another gateway of the same system; stopped with the world. */
   readonly startGateway: (env?: Record<string, string>) => ReturnType<typeof startGateway>;
@@ -102,9 +135,10 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
   const client = connectGrpc(JobsService, { address: jobsService.address, deadlineMs: 10_000 });
   world.defer(client.close);
   const executed: unknown[] = [];
+  const validated: unknown[] = [];
   const others = await startGrpcServer(
     { host: '127.0.0.1', port: 0 },
-    [configService, actionsService(executed)],
+    [configService, actionsService(executed), lessonsService(validated)],
     world.log,
   );
   world.defer(() => others.close(AbortSignal.timeout(500)));
@@ -119,6 +153,7 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
     lessonsDir,
     blobDir,
     executed,
+    validated,
     writeLesson: async (name, text = '# A lesson\n') => {
       const path = join(lessonsDir, name);
       await mkdir(dirname(path), { recursive: true });
@@ -135,6 +170,7 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
         JOBS_ADDR: jobsService.address,
         ACTIONS_ADDR: others.address,
         CONFIG_ADDR: others.address,
+        LESSONS_ADDR: others.address,
         ...env,
       });
       return world.run(startGateway({ config, log: world.log }));
