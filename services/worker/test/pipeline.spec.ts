@@ -7,15 +7,13 @@ import { localNarrator } from '../src/narration/local-narrator.ts';
 import { segmentCache } from '../src/narration/segment-cache.ts';
 import { type SpeechEngine, speechEngine } from '../src/narration/speech-engine.ts';
 import { hashOf, manifestKey } from '../src/pipeline/checkpoint.ts';
-import type { JobSpec, Ports, RunJob } from '../src/pipeline/run.ts';
-import { final } from '../src/pipeline/run-error.ts';
+import type { Ports, RunJob } from '../src/pipeline/run.ts';
 import { type RunEnd, runPipeline } from '../src/pipeline/run-pipeline.ts';
 import { localPublisher } from '../src/publisher/local-publisher.ts';
 import { dialogueOf, longDialogue, sample } from './lessons.ts';
+import { aRunJob, aSpec, JOB, killedAt, RERUN, smallCatalog } from './pipeline-runs.ts';
 import { keysUnder } from './worker-world.ts';
 
-const JOB = '019b8d5c-7c00-7a3b-9c4d-5e6f70819203';
-const RERUN = '019b8d5c-7c00-7a3b-9c4d-5e6f70819204';
 const now = () => new Date('2026-03-01T08:00:00.000Z');
 const forever = new AbortController().signal;
 
@@ -45,20 +43,7 @@ const ports = (over: Partial<Ports> = {}): Ports => {
   };
   return {
     blobs: store,
-    catalog: {
-      resolve: async ({ preset, voiceAccent, notionDatabase, mode }) => {
-        if (preset === 'no-such-preset') throw final('unknown_preset', 'There is no such preset.');
-        const colours = { h2: preset ? 'blue_background' : 'yellow_background' };
-        return {
-          preset: { name: preset ?? 'b1-default', colours },
-          voiceAccent,
-          notionDatabase,
-          voiceMap: { auto: true, speakers: {} },
-          mode,
-          ttsProvider: null,
-        };
-      },
-    },
+    catalog: smallCatalog,
     publisher: localPublisher({ blobs: store, now }),
     narratorFor: async () => ({
       narrator: localNarrator({ engine: { ...engine, ...counting }, cache: segmentCache(store) }),
@@ -69,27 +54,6 @@ const ports = (over: Partial<Ports> = {}): Ports => {
     ...over,
   };
 };
-
-const spec = (over: Partial<JobSpec> = {}): JobSpec => ({
-  lessonKey: 'lessons/lesson.md',
-  preset: null,
-  withTts: true,
-  upload: null,
-  voiceId: null,
-  voiceAccent: null,
-  forceTts: false,
-  notionDatabase: null,
-  mode: null,
-  ...over,
-});
-const aJob = (over: Partial<RunJob> = {}): RunJob => ({
-  id: JOB,
-  attempt: 1,
-  ownerId: 'ana',
-  parentJobId: null,
-  spec: spec(),
-  ...over,
-});
 
 const given = (lesson: string) =>
   blobs.put('lessons/lesson.md', Buffer.from(lesson), { contentType: 'text/markdown' }, forever);
@@ -105,27 +69,12 @@ const textOf = async (key: string | null | undefined) =>
   Buffer.from((await blobs.get(key ?? 'nothing', forever)) ?? []).toString();
 const manifestOf = async (jobId: string) => JSON.parse(await textOf(manifestKey(jobId)));
 
-/** A store that ends the run right after its nth write, as a killed process would. */
-const killedAfter = (writes: number) => {
-  const kill = new AbortController();
-  const written: string[] = [];
-  const store: BlobStore = {
-    ...blobs,
-    put: async (key, ...rest) => {
-      kill.signal.throwIfAborted();
-      await blobs.put(key, ...rest);
-      written.push(key);
-      if (written.length === writes) kill.abort(new Error('killed'));
-      kill.signal.throwIfAborted();
-    },
-  };
-  return { store, written, signal: kill.signal };
-};
+const killedAfter = (writes: number) => killedAt(blobs, writes);
 
 describe('a lesson without narration', () => {
   it('becomes a page with its colours, and a manifest', async () => {
     await given(await sample('the-lost-parcel'));
-    const end = await run(aJob({ spec: spec({ withTts: false, preset: 'calm-blue' }) }));
+    const end = await run(aRunJob({ spec: aSpec({ withTts: false, preset: 'calm-blue' }) }));
     expect(end.kind).toBe('succeeded');
     expect(states(end)).toEqual({
       validate: 'succeeded',
@@ -150,7 +99,7 @@ describe('a lesson without narration', () => {
   it('writes its manifest once', async () => {
     await given(await sample('the-lost-parcel'));
     const { store, written } = killedAfter(100);
-    await run(aJob({ spec: spec({ withTts: false }) }), { blobs: store });
+    await run(aRunJob({ spec: aSpec({ withTts: false }) }), { blobs: store });
     expect(written).toEqual([expect.stringMatching(/^pages\//), manifestKey(JOB)]);
   });
 });
@@ -158,7 +107,7 @@ describe('a lesson without narration', () => {
 describe('a narrated lesson', () => {
   it('plays on its page', async () => {
     await given(await sample('the-lost-parcel'));
-    const end = await run(aJob());
+    const end = await run(aRunJob());
     expect(Object.values(states(end)).every((state) => state === 'succeeded')).toBe(true);
     expect(detail(end, 'tts')).toMatch(/^\d+ spoken, 0 from the cache/);
     expect(codes(end).sort()).toEqual(['narrated_locally', 'published_locally']);
@@ -173,7 +122,7 @@ describe('a narrated lesson', () => {
 
   it('keeps its audio off the page, but for download, when nothing is to be uploaded', async () => {
     await given(await sample('the-lost-parcel'));
-    const end = await run(aJob({ spec: spec({ upload: 'none' }) }));
+    const end = await run(aRunJob({ spec: aSpec({ upload: 'none' }) }));
     expect(states(end)).toMatchObject({ upload: 'skipped', 'add-audio': 'skipped', manifest: 'succeeded' });
     expect(await textOf(artifact(end, 'page')?.key)).not.toContain('data:audio');
     expect(await blobs.head(artifact(end, 'audio')?.key ?? '', forever)).not.toBeNull();
@@ -181,14 +130,14 @@ describe('a narrated lesson', () => {
 
   it('says so when the audio was to go to S3 and there is none', async () => {
     await given(await sample('the-lost-parcel'));
-    expect(codes(await run(aJob({ spec: spec({ upload: 's3' }) })))).toContain('upload_store_local');
+    expect(codes(await run(aRunJob({ spec: aSpec({ upload: 's3' }) })))).toContain('upload_store_local');
   });
 
   it('tells its progress segment by segment, and import beside it', async () => {
     await given(await sample('the-lost-parcel'));
     const told: string[] = [];
     let overlapped = false;
-    await runPipeline(aJob(), ports(), forever, ({ steps, progress }) => {
+    await runPipeline(aRunJob(), ports(), forever, ({ steps, progress }) => {
       if (progress?.step === 'tts') told.push(`${progress.done}/${progress.total}`);
       const running = steps.filter(({ state }) => state === 'running').map(({ name }) => name);
       overlapped ||= running.includes('import') && running.includes('tts');
@@ -201,7 +150,7 @@ describe('a narrated lesson', () => {
 describe('a lesson that cannot be published', () => {
   it('fails for good with all its findings, and says where the first error is', async () => {
     await given(await sample('broken-lesson'));
-    const end = await run(aJob());
+    const end = await run(aRunJob());
     expect(end).toMatchObject({ kind: 'failed', step: 'validate', error: { code: 'lesson_invalid' } });
     if (end.kind !== 'failed') return;
     expect(end.error.retryable).toBe(false);
@@ -212,9 +161,9 @@ describe('a lesson that cannot be published', () => {
   });
 
   it('fails for good when its text or its preset is not there', async () => {
-    expect(await run(aJob())).toMatchObject({ error: { code: 'lesson_not_found', retryable: false } });
+    expect(await run(aRunJob())).toMatchObject({ error: { code: 'lesson_not_found', retryable: false } });
     await given(await sample('the-lost-parcel'));
-    const end = await run(aJob({ spec: spec({ preset: 'no-such-preset' }) }));
+    const end = await run(aRunJob({ spec: aSpec({ preset: 'no-such-preset' }) }));
     expect(end).toMatchObject({ error: { code: 'unknown_preset', retryable: false } });
   });
 
@@ -225,7 +174,7 @@ describe('a lesson that cannot be published', () => {
       syscall: 'open',
     });
     const store = { ...blobs, put: () => Promise.reject(full) };
-    const end = await run(aJob({ spec: spec({ withTts: false }) }), { blobs: store });
+    const end = await run(aRunJob({ spec: aSpec({ withTts: false }) }), { blobs: store });
     expect(end).toMatchObject({ error: { code: 'storage_unavailable', retryable: true } });
     expect(end.kind === 'failed' && end.error.message).not.toContain('/var');
   });
@@ -236,7 +185,7 @@ describe('a run that is cut off', () => {
     const lesson = await dialogueOf(['One short line.', 'And one more.', 'The last one.']);
     await given(lesson);
     const whole = killedAfter(Number.POSITIVE_INFINITY);
-    const expected = await run(aJob(), { blobs: whole.store });
+    const expected = await run(aRunJob(), { blobs: whole.store });
     expect(expected.kind).toBe('succeeded');
     expect(whole.written.length).toBeGreaterThan(6);
 
@@ -244,10 +193,10 @@ describe('a run that is cut off', () => {
       await rm(folder, { recursive: true, force: true });
       await given(lesson);
       const first = killedAfter(writes);
-      const cut = await run(aJob(), { blobs: first.store }, first.signal);
+      const cut = await run(aRunJob(), { blobs: first.store }, first.signal);
       expect(cut.kind).toBe('stopped');
       const second = killedAfter(Number.POSITIVE_INFINITY);
-      const end = await run(aJob({ attempt: 2 }), { blobs: second.store });
+      const end = await run(aRunJob({ attempt: 2 }), { blobs: second.store });
       expect(end.kind).toBe('succeeded');
       expect(await keysUnder(folder, 'pages')).toHaveLength(1);
       expect(await keysUnder(folder, 'audio')).toHaveLength(1);
@@ -261,7 +210,7 @@ describe('a run that is cut off', () => {
 
   it('does not narrate again what a forced narration has done', async () => {
     await given(await sample('the-lost-parcel'));
-    const job = aJob({ spec: spec({ forceTts: true }) });
+    const job = aRunJob({ spec: aSpec({ forceTts: true }) });
     const stop = new AbortController();
     const cut = await runPipeline(job, ports(), stop.signal, ({ steps }) => {
       if (steps.find(({ name }) => name === 'tts')?.state === 'succeeded') stop.abort();
@@ -277,7 +226,7 @@ describe('a run that is cut off', () => {
   it('ends at once when it is aborted in the middle of a narration', async () => {
     await given(await longDialogue('abort'));
     const stop = new AbortController();
-    const end = await runPipeline(aJob(), ports(), stop.signal, ({ progress }) => {
+    const end = await runPipeline(aRunJob(), ports(), stop.signal, ({ progress }) => {
       if (progress?.step === 'tts' && progress.done > 0) stop.abort();
     });
     expect(end.kind).toBe('stopped');
@@ -290,7 +239,7 @@ describe('a run that is cut off', () => {
     const checkLease = () => {
       throw new Error('the lease is gone');
     };
-    await runPipeline(aJob(), ports({ checkLease }), forever);
+    await runPipeline(aRunJob(), ports({ checkLease }), forever);
     expect(await keysUnder(folder, 'pages')).toEqual([]);
     expect(await keysUnder(folder, 'audio')).toEqual([]);
     expect(spoken).toBe(0);
@@ -300,9 +249,9 @@ describe('a run that is cut off', () => {
 describe('a rerun', () => {
   it('narrates again with other voices, on the same page, and leaves the old manifest as it was', async () => {
     await given(await sample('the-lost-parcel'));
-    const parent = await run(aJob());
+    const parent = await run(aRunJob());
     const before = await textOf(manifestKey(JOB));
-    const rerun = aJob({ id: RERUN, parentJobId: JOB, spec: spec({ voiceAccent: 'scottish' }) });
+    const rerun = aRunJob({ id: RERUN, parentJobId: JOB, spec: aSpec({ voiceAccent: 'scottish' }) });
     const end = await run(rerun);
     expect(end.kind).toBe('succeeded');
     expect(artifact(end, 'page')?.key).toBe(artifact(parent, 'page')?.key);
@@ -315,19 +264,19 @@ describe('a rerun', () => {
 
   it('speaks everything again when forced, and nothing when nothing is different', async () => {
     await given(await sample('the-lost-parcel'));
-    await run(aJob());
+    await run(aRunJob());
     spoken = 0;
-    const same = await run(aJob({ id: RERUN, parentJobId: JOB }));
+    const same = await run(aRunJob({ id: RERUN, parentJobId: JOB }));
     expect([spoken, detail(same, 'add-audio')]).toEqual([0, 'the page plays it already']);
-    await run(aJob({ id: RERUN, parentJobId: JOB, spec: spec({ forceTts: true }) }));
+    await run(aRunJob({ id: RERUN, parentJobId: JOB, spec: aSpec({ forceTts: true }) }));
     expect(spoken).toBe(4);
   });
 
   it('without narration keeps what the page plays, also when its colours change', async () => {
     await given(await sample('the-lost-parcel'));
-    await run(aJob());
-    const quiet = spec({ withTts: false, preset: 'calm-blue' });
-    const end = await run(aJob({ id: RERUN, parentJobId: JOB, spec: quiet }));
+    await run(aRunJob());
+    const quiet = aSpec({ withTts: false, preset: 'calm-blue' });
+    const end = await run(aRunJob({ id: RERUN, parentJobId: JOB, spec: quiet }));
     expect(await textOf(artifact(end, 'page')?.key)).toContain('data:audio/mpeg;base64,');
     expect((await manifestOf(RERUN)).audio.onPage).toBe(true);
   });
@@ -339,11 +288,11 @@ describe('the manifest', () => {
     const put = (text: string) =>
       blobs.put(manifestKey(JOB), Buffer.from(text), { contentType: 'application/json' }, forever);
     await put('{"schemaVersion":1,"dialogueSeed":7}');
-    const silent = { attempt: 2, spec: spec({ withTts: false }) };
-    await run(aJob(silent));
+    const silent = { attempt: 2, spec: aSpec({ withTts: false }) };
+    await run(aRunJob(silent));
     expect(await manifestOf(JOB)).toMatchObject({ dialogueSeed: 7, preset: 'b1-default' });
     await put('{"schemaVer');
-    expect((await run(aJob(silent))).kind).toBe('succeeded');
+    expect((await run(aRunJob(silent))).kind).toBe('succeeded');
     expect(await manifestOf(JOB)).toMatchObject({ preset: 'b1-default' });
   });
 

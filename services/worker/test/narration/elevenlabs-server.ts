@@ -247,13 +247,12 @@ export const startElevenLabsServer = async (accounts: Readonly<Record<string, Ac
 
   const sendJson = (response: ServerResponse, entry: Seen, status: number, body: unknown, headers = {}) => {
     entry.status = status;
-    const text_ = JSON.stringify(body);
     response.writeHead(status, {
       'content-type': 'application/json',
       'request-id': randomUUID(),
       ...headers,
     });
-    response.end(text_);
+    response.end(JSON.stringify(body));
   };
 
   const speak = async (
@@ -268,6 +267,7 @@ export const startElevenLabsServer = async (accounts: Readonly<Record<string, Ac
     state.mostAtOnce = Math.max(state.mostAtOnce, atOnce);
     const left = new AbortController();
     response.once('close', () => left.abort());
+    if (request.socket.destroyed) left.abort();
     try {
       const fault = faults.shift();
       if (fault?.kind === 'reset') return request.socket.destroy();
@@ -285,9 +285,12 @@ export const startElevenLabsServer = async (accounts: Readonly<Record<string, Ac
       const characters = charactersOf(turns);
       if (billed(key) + characters > (account.quota ?? Number.POSITIVE_INFINITY))
         throw refuse(401, 'quota_exceeded');
-      await delay(state.delayMs, null, { signal: left.signal });
+      entry.billed = characters; // taken from the quota as the work begins, and given back when nobody waits for it
+      await delay(state.delayMs, null, { signal: left.signal }).catch((error: unknown) => {
+        entry.billed = 0;
+        throw error;
+      });
       const { audio, alignment, voiceSegments } = perform(turns, rate);
-      entry.billed = characters;
       if (fault?.kind === 'lose' && fault.at === 'start') return request.socket.destroy();
       if (fault?.kind === 'garbage') return sendJson(response, entry, 200, { audio_base64: '' });
       const timings = fault?.kind === 'untimed' ? {} : { alignment, voice_segments: voiceSegments };
