@@ -5,6 +5,7 @@ import { openBlobStore } from '@esl/kit/open-blob-store';
 import type { Boot, Running } from '@esl/kit/service';
 import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { performRun } from './app/perform-run.ts';
 import { refreshJob } from './app/refresh-job.ts';
@@ -17,9 +18,10 @@ import { systemKeyOf } from './narration/elevenlabs/environment.ts';
 import { speechEngine } from './narration/speech-engine.ts';
 import { narrators } from './narrators.ts';
 import { grpcCatalog } from './outbound/grpc-catalog.ts';
+import { grpcOwnerKeys } from './outbound/grpc-owner-keys.ts';
 import { grpcVoices } from './outbound/grpc-voices.ts';
 import { natsRunReports } from './outbound/nats-run-reports.ts';
-import type { Ports } from './pipeline/run.ts';
+import type { SharedPorts } from './pipeline/run.ts';
 import { localPublisher } from './publisher/local-publisher.ts';
 
 /** How long runs under way may take to end by themselves when the service stops, in ms. */
@@ -37,6 +39,8 @@ export const startWorker = async (
   );
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs: 5_000 });
   const catalogService = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs: 5_000 });
+  const ownerSettings = connectGrpc(OwnerSettingsService, { address: config.CONFIG_ADDR, deadlineMs: 5_000 });
+  if (!config.SECRETS_KEYS) log.warn('SECRETS_KEYS is not set: keys of owners cannot be read');
 
   const now = () => new Date();
   const workerId = config.WORKER_ID;
@@ -45,12 +49,19 @@ export const startWorker = async (
   const engine = speechEngine();
   const voices = grpcVoices(catalogService.call);
   const choose = narrators(config, { blobs, engine, voices: voices.list });
+  const ownerKeys = grpcOwnerKeys(ownerSettings.call, config.SECRETS_KEYS ?? null);
   const systemKey = systemKeyOf(config);
-  const ports: Omit<Ports, 'checkLease'> = {
+  const localPages = localPublisher({ blobs, now });
+  const ports: SharedPorts = {
     blobs,
     catalog,
-    publisher: localPublisher({ blobs, now }),
-    narratorFor: async ({ ttsProvider }) => choose({ apiKey: systemKey, ttsProvider }),
+    publisherFor: async () => localPages,
+    narratorFor: async ({ ownerId, ttsProvider }, signal) => {
+      // Who wants the local voices needs no key, not even a readable one.
+      if (ttsProvider === 'local') return choose({ apiKey: null, ttsProvider });
+      const own = await ownerKeys.find(ownerId, 'elevenlabs_key', signal);
+      return choose({ apiKey: own ?? systemKey, ttsProvider });
+    },
     now,
   };
 
@@ -62,6 +73,7 @@ export const startWorker = async (
   const forgetConfig = () => {
     catalog.forget();
     voices.forget();
+    ownerKeys.forget();
   };
   bus.nc.subscribe(CHANNELS.configChanged.subject(''), { callback: forgetConfig });
   bus.onReconnect(forgetConfig);
@@ -103,6 +115,7 @@ export const startWorker = async (
         run: () => {
           jobs.close();
           catalogService.close();
+          ownerSettings.close();
         },
       },
     ],

@@ -8,6 +8,7 @@ import { accept, refuse } from '@esl/kit/outcome';
 import { eventually, openWorld, type World } from '@esl/kit/testing/world';
 import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { status } from '@grpc/grpc-js';
@@ -90,6 +91,15 @@ export const openWorkerWorld = async ({
           },
         },
         { unknown_preset: status.INVALID_ARGUMENT },
+      ),
+      serve(
+        OwnerSettingsService,
+        {
+          getOwnerSettings: async () => accept({}),
+          updateOwnerSettings: async () => accept({}),
+          getOwnerKeys: async () => accept({}),
+        },
+        {},
       ),
     ],
     world.log,

@@ -9,10 +9,10 @@ import type { Log } from '@esl/kit/log';
 import { counter, gauge, longSeconds } from '@esl/kit/metrics';
 import { inSpan, type SpanSpec } from '@esl/kit/tracing';
 import type { Claimed } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import type { Ports } from '../pipeline/run.ts';
-import { type RunEnd, runPipeline } from '../pipeline/run-pipeline.ts';
+import type { SharedPorts } from '../pipeline/run.ts';
+import { endWithoutSteps, type RunEnd, type RunProgress, runPipeline } from '../pipeline/run-pipeline.ts';
 import { runJobFromWire } from '../wire.ts';
-import type { JobsClient, RunRef, RunReports } from './needs.ts';
+import type { JobsClient, RunRef, RunReports, WireJob } from './needs.ts';
 import { type Lease, type RunLeases, RunStopped, type StopReason } from './run-leases.ts';
 import { throttledReport } from './throttled-report.ts';
 
@@ -31,7 +31,7 @@ type Needs = {
   readonly jobs: Pick<JobsClient, 'claimRun' | 'releaseRun'>;
   readonly leases: RunLeases;
   readonly reports: RunReports;
-  readonly ports: Omit<Ports, 'checkLease'>;
+  readonly ports: SharedPorts;
   readonly workerId: string;
   readonly log: Log;
 };
@@ -71,6 +71,20 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
     }
   };
 
+  const perform = async (
+    job: WireJob,
+    lease: Lease,
+    report: (progress: RunProgress) => void,
+  ): Promise<RunEnd> => {
+    try {
+      const publisher = await ports.publisherFor(job.ownerId, lease.signal);
+      const its = { ...ports, publisher, checkLease: lease.check };
+      return await runPipeline(runJobFromWire(job), its, lease.signal, report);
+    } catch (error) {
+      return endWithoutSteps(error, lease.signal);
+    }
+  };
+
   const work = async (claimed: Claimed, askedAt: number, delivery: Delivery): Promise<Verdict> => {
     const { job } = claimed;
     if (!job) return ack;
@@ -83,12 +97,7 @@ export const performRun = ({ jobs, leases, reports, ports, workerId, log }: Need
     const steps = throttledReport((sequence, progress) => reports.stepped(run, sequence, progress), log);
     try {
       const end = await inSpan(spanOf(run), async (span) => {
-        const its = await runPipeline(
-          runJobFromWire(job),
-          { ...ports, checkLease: lease.check },
-          lease.signal,
-          steps.changed,
-        );
+        const its = await perform(job, lease, steps.changed);
         span.set({ 'esl.run.end': its.kind === 'stopped' ? whyStopped(lease) : its.kind });
         return its;
       });

@@ -5,7 +5,7 @@ import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { MANIFEST_TYPE, readManifest, writeManifest } from '../pipeline/checkpoint.ts';
 import { soundOnPage } from '../pipeline/page-sound.ts';
 import { readLesson } from '../pipeline/read-lesson.ts';
-import type { Artifact, Ports, Warning } from '../pipeline/run.ts';
+import type { Artifact, SharedPorts, Warning } from '../pipeline/run.ts';
 import { toRunError } from '../pipeline/run-error.ts';
 import { importHash } from '../pipeline/steps/import-page.ts';
 import { specFromWire } from '../wire.ts';
@@ -18,7 +18,7 @@ const ASK_AGAIN_MS = 2_000;
 type Needs = {
   readonly jobs: Pick<JobsClient, 'getJob'>;
   readonly reports: Pick<RunReports, 'refreshed'>;
-  readonly ports: Omit<Ports, 'checkLease'>;
+  readonly ports: SharedPorts;
   readonly log: Log;
 };
 
@@ -27,7 +27,8 @@ type Changes = { readonly artifacts: readonly Artifact[]; readonly warnings: rea
 const nothing: Changes = { artifacts: [], warnings: [] };
 
 /** Page and manifest as the job's metadata want them now. A job that has yet to run needs none: its run will do it. */
-const refresh = async (job: WireJob, ports: Needs['ports'], signal: AbortSignal): Promise<Changes> => {
+const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): Promise<Changes> => {
+  const ports = { ...shared, publisher: await shared.publisherFor(job.ownerId, signal) };
   const hasEnded = job.state !== JobState.QUEUED && job.state !== JobState.RUNNING;
   const manifest = hasEnded ? await readManifest(ports.blobs, job.id, signal) : null;
   if (!manifest?.pageId) return nothing;

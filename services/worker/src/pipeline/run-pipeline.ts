@@ -44,6 +44,22 @@ export type RunProgress = { readonly steps: readonly Step[]; readonly progress: 
 
 const took = longSeconds('esl_step_seconds', 'Time a step of the pipeline took', ['step', 'state']);
 
+const PENDING: readonly Step[] = STEPS.map(({ name }) => ({
+  name,
+  state: 'pending',
+  startedAt: null,
+  finishedAt: null,
+  detail: null,
+}));
+
+/** The end of a run for which not even the ports could be had. */
+export const endWithoutSteps = (error: unknown, signal: AbortSignal): RunEnd => {
+  const result = { steps: PENDING, warnings: [], findings: [], artifacts: [], narration: null };
+  return signal.aborted
+    ? { kind: 'stopped', result }
+    : { kind: 'failed', result, step: null, error: toRunError(error) };
+};
+
 /** Runs a job to its end. Never rejects. `report` is called at each change, with everything known by then. */
 export const runPipeline = async (
   job: RunJob,
@@ -51,12 +67,7 @@ export const runPipeline = async (
   signal: AbortSignal,
   report: (progress: RunProgress) => void = () => {},
 ): Promise<RunEnd> => {
-  const steps = new Map<StepName, Step>(
-    STEPS.map(({ name }) => [
-      name,
-      { name, state: 'pending', startedAt: null, finishedAt: null, detail: null },
-    ]),
-  );
+  const steps = new Map<StepName, Step>(PENDING.map((step) => [step.name, step]));
   const units = new Map<StepName, Progress>();
   const warnings = new Map<string, Warning>();
   const found: Finding[] = [];

@@ -83,7 +83,13 @@ export type NarratorFor = (
   signal: AbortSignal,
 ) => Promise<NarratorChoice>;
 
-/** What the pipeline stands on. */
+/** Where the jobs of an owner become pages. */
+export type PublisherFor = (ownerId: string, signal: AbortSignal) => Promise<Publisher>;
+
+/** What every run of this worker stands on. */
+export type SharedPorts = Omit<Ports, 'publisher' | 'checkLease'> & { readonly publisherFor: PublisherFor };
+
+/** What the pipeline stands on, for one run. */
 export type Ports = {
   readonly blobs: BlobStore;
   readonly catalog: Catalog;
