@@ -1,4 +1,5 @@
 import type { DescMessage } from '@bufbuild/protobuf';
+import { BatchFinishedSchema, BatchUpdatedSchema } from '../gen/esl/events/v1/batch_events_pb.ts';
 import { ConfigChangedSchema } from '../gen/esl/events/v1/config_events_pb.ts';
 import {
   JobCreatedSchema,
@@ -126,7 +127,7 @@ export const CONSUMERS = {
   },
 } as const satisfies Record<string, ConsumerSpec>;
 
-/** One kind of message: where it goes and what it is. `*` in the subject stands for the job id. */
+/** One kind of message: where it goes and what it is. `*` in the subject stands for the job's or batch's id. */
 export type Channel<Desc extends DescMessage = DescMessage> = {
   readonly subject: (id: string) => string;
   readonly schema: Desc;
@@ -148,6 +149,8 @@ export const CHANNELS = {
   jobStateChanged: channel(JobStateChangedSchema, (id) => `job.state_changed.${id}`, 'JOBS'),
   jobProgressed: channel(JobProgressedSchema, (id) => `job.progress.${id}`, 'JOBS'),
   jobUpdated: channel(JobUpdatedSchema, (id) => `job.updated.${id}`, 'JOBS'),
+  batchUpdated: channel(BatchUpdatedSchema, (id) => `job.batch_updated.${id}`, 'JOBS'),
+  batchFinished: channel(BatchFinishedSchema, (id) => `job.batch_finished.${id}`, 'JOBS'),
   runHigh: channel(RunRequestedSchema, (id) => `work.run.high.${id}`, 'WORK'),
   runNormal: channel(RunRequestedSchema, (id) => `work.run.normal.${id}`, 'WORK'),
   runLow: channel(RunRequestedSchema, (id) => `work.run.low.${id}`, 'WORK'),

@@ -1,3 +1,4 @@
+export * from './batch.ts';
 export * from './error.ts';
 export * from './job.ts';
 export * from './job-actions.ts';

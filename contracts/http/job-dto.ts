@@ -2,7 +2,7 @@ import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
 import type { Job } from './job.ts';
 import type { JobEvent, JobEventType } from './job-events.ts';
-import { JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
+import { JOB_PRIORITY_WORD, JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
 
 /** Makes the addresses that a job carries. */
 export type JobLinks = {
@@ -60,8 +60,16 @@ export const jobDto = (job: pb.Job, links: JobLinks): Job => {
     error: job.failure?.message ?? null,
     manifestPath: manifest?.key ?? manifest?.url ?? null,
     parentJobId: job.parentJobId ?? null,
+    batchId: job.batchId ?? null,
+    priority: JOB_PRIORITY_WORD[job.priority] ?? 'normal',
+    runAt: timeOrNull(job.runAt),
+    title: job.lesson?.title || null,
+    student: job.lesson?.student || null,
+    level: job.lesson?.level || null,
+    topic: job.lesson?.topic || null,
     attempt: job.attempt,
     errorCode: job.failure?.code ?? null,
+    errorStep: job.failure?.step ?? null,
     cancelReason: job.cancelReason ?? null,
     retryAt: timeOrNull(job.retryAt),
     pageUrl: page,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batchSchema } from './batch.ts';
 import { JOB_STATES, jobSchema } from './job.ts';
 
 /** Events of `GET /jobs/events` that carry a job. `resync` carries none: the gap cannot be replayed. */
@@ -21,6 +22,15 @@ export const jobEventSchema = jobSchema
   })
   .meta({ id: 'JobEvent' });
 export type JobEvent = z.infer<typeof jobEventSchema>;
+
+/** Events of `GET /jobs/events` that carry a batch: how far it is, at most once a second, and once its end. */
+export const BATCH_EVENT_TYPES = ['batch_updated', 'batch_finished'] as const;
+export type BatchEventType = (typeof BATCH_EVENT_TYPES)[number];
+
+export const batchEventSchema = batchSchema
+  .extend({ type: z.enum(BATCH_EVENT_TYPES) })
+  .meta({ id: 'BatchEvent' });
+export type BatchEvent = z.infer<typeof batchEventSchema>;
 
 /** The `data` of a `resync` event: read the jobs again, then go on listening. */
 export const resyncEventSchema = z

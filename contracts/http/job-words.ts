@@ -1,5 +1,5 @@
 import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
-import type { JobState, STEP_STATES } from './job.ts';
+import type { JobPriority, JobState, STEP_STATES } from './job.ts';
 
 // The word of each protobuf enum value, in HTTP, in events and in stored jobs alike, and the way back. A value that is
 // not known here, such as one of a newer release, has no word.
@@ -17,6 +17,13 @@ export const JOB_STATE_VALUE = {
   cancelled: pb.JobState.CANCELLED,
 } as const satisfies Record<JobState, pb.JobState>;
 export const JOB_STATE_WORD = wordsOf(JOB_STATE_VALUE);
+
+export const JOB_PRIORITY_VALUE = {
+  high: pb.JobPriority.HIGH,
+  normal: pb.JobPriority.NORMAL,
+  low: pb.JobPriority.LOW,
+} as const satisfies Record<JobPriority, pb.JobPriority>;
+export const JOB_PRIORITY_WORD = wordsOf(JOB_PRIORITY_VALUE);
 
 export const STEP_STATE_VALUE = {
   pending: pb.StepState.PENDING,

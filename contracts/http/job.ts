@@ -6,6 +6,9 @@ const time = z.iso.datetime({ precision: 3 }).describe('UTC, with milliseconds')
 export const JOB_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
+export const JOB_PRIORITIES = ['high', 'normal', 'low'] as const;
+export type JobPriority = (typeof JOB_PRIORITIES)[number];
+
 export const STEP_STATES = ['pending', 'running', 'succeeded', 'skipped', 'failed', 'cancelled'] as const;
 
 export const stepSchema = z
@@ -50,8 +53,16 @@ export const jobSchema = z
     error: z.string().nullable().describe('One sentence for people'),
     manifestPath: z.string().nullable(),
     parentJobId: z.uuid().nullable(),
+    batchId: z.uuid().nullable(),
+    priority: z.enum(JOB_PRIORITIES),
+    runAt: time.nullable().describe('The earliest time it may start'),
+    title: z.string().nullable().describe('Of the lesson, once it has been read'),
+    student: z.string().nullable(),
+    level: z.string().nullable(),
+    topic: z.string().nullable(),
     attempt: z.int().min(0),
     errorCode: z.string().nullable(),
+    errorStep: z.string().nullable().describe('The step that failed'),
     cancelReason: z.string().nullable(),
     retryAt: time.nullable().describe('When the next attempt may begin'),
     pageUrl: z.string().nullable(),

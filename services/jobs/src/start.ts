@@ -5,19 +5,33 @@ import { connectMongo } from '@esl/kit/mongo';
 import { announce } from '@esl/kit/publish';
 import type { Boot, Running } from '@esl/kit/service';
 import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
+import { v7 as uuidv7 } from 'uuid';
 import { applyRunReport } from './app/apply-run-report.ts';
+import { cancelBatch } from './app/cancel-batch.ts';
 import { cancelJob } from './app/cancel-job.ts';
+import { createBatch } from './app/create-batch.ts';
 import { createJobs } from './app/create-jobs.ts';
 import { editMetadata } from './app/edit-metadata.ts';
-import { getJob, listJobs } from './app/read-jobs.ts';
+import { getBatch, listBatches } from './app/read-batches.ts';
+import { getJob, getTimeline, listJobs } from './app/read-jobs.ts';
+import { rescheduleJob } from './app/reschedule-job.ts';
+import { retryFailed } from './app/retry-failed.ts';
+import { retryJob } from './app/retry-job.ts';
 import { claimRun, releaseRun, renewRuns } from './app/run-lease.ts';
 import type { Config } from './config.ts';
+import type { JobId } from './domain/job.ts';
+import { batchesGrpc } from './inbound/batches-grpc.ts';
 import { jobsGrpc } from './inbound/grpc.ts';
 import { runReportHandlers } from './inbound/run-reports.ts';
-import { mongoJobStore, openJobsCollection } from './outbound/mongo-job-store.ts';
+import { batchEvents } from './outbound/batch-events.ts';
+import { dispatcher } from './outbound/dispatcher.ts';
+import { openJobsCollection } from './outbound/job-documents.ts';
+import { mongoBatches, openBatchesCollection } from './outbound/mongo-batches.ts';
+import { mongoJobStore } from './outbound/mongo-job-store.ts';
 import { outboxRelay } from './outbound/outbox-relay.ts';
 import { measureQueues } from './outbound/queue-gauges.ts';
 import { reconcile } from './outbound/reconciler.ts';
+import { withdrawWork } from './outbound/withdraw-work.ts';
 
 /** Wires the whole service; `address` is where it serves gRPC. */
 export const startJobs = async ({
@@ -33,9 +47,33 @@ export const startJobs = async ({
 
   const clock = () => new Date();
   const jobs = await openJobsCollection(mongo.db);
+  const batchDocuments = await openBatchesCollection(mongo.db);
   const relay = outboxRelay(jobs, bus, log);
-  const store = mongoJobStore(jobs, { now: clock, outgoing: relay.send, published: relay.published });
-  const lease = { store, clock, leaseMs: config.JOB_LEASE_MS };
+  const batchRelay = outboxRelay(batchDocuments, bus, log);
+  const ownerLimit = config.JOB_OWNER_CONCURRENCY;
+  const dispatch = dispatcher(jobs, bus, { window: config.JOB_DISPATCH_WINDOW, ownerLimit, now: clock, log });
+  const events = batchEvents({ batches: batchDocuments, jobs, relay: batchRelay, now: clock, log });
+  const store = mongoJobStore(jobs, {
+    now: clock,
+    outgoing: relay.send,
+    published: relay.published,
+    admit: dispatch.admit,
+    watch: (before, after) => {
+      dispatch.watch(before, after);
+      events.watch(before, after);
+    },
+  });
+  const batches = mongoBatches({
+    batches: batchDocuments,
+    jobs,
+    createTogether: store.createTogether,
+    inTransaction: mongo.inTransaction,
+    now: clock,
+  });
+  const lease = { store, clock, leaseMs: config.JOB_LEASE_MS, ownerLimit };
+  const create = createJobs({ create: store.create, clock });
+  const nudge = (id: JobId) => announce(bus, CHANNELS.cancel, id, { jobId: id });
+  const cancel = cancelJob({ store, clock, nudge });
 
   const reports = consume(
     bus,
@@ -45,7 +83,7 @@ export const startJobs = async ({
   );
   const reconciling = new AbortController();
   const reconciler = reconcile(
-    { db: mongo.db, jobs, store, bus, relay, now: clock, log },
+    { db: mongo.db, jobs, store, bus, relay, dispatch, batches: events, now: clock, log },
     reconciling.signal,
   );
 
@@ -55,15 +93,25 @@ export const startJobs = async ({
     { host: config.BIND_HOST, port: config.GRPC_PORT },
     [
       jobsGrpc({
-        create: createJobs({ create: store.create, clock }),
+        create,
         get: getJob({ store }),
         list: listJobs({ store }),
         stats: store.stats,
         claim: claimRun(lease),
         renew: renewRuns(lease),
         release: releaseRun(lease),
-        cancel: cancelJob({ store, clock, nudge: (id) => announce(bus, CHANNELS.cancel, id, { jobId: id }) }),
+        cancel,
         edit: editMetadata({ store, clock }),
+        reschedule: rescheduleJob({ store, clock, withdraw: (job) => withdrawWork(bus, job, clock()) }),
+        retry: retryJob({ store, create, clock }),
+        timeline: getTimeline({ store }),
+      }),
+      batchesGrpc({
+        create: createBatch({ batches, clock }),
+        get: getBatch({ batches }),
+        list: listBatches({ batches }),
+        cancel: cancelBatch({ batches, cancel }),
+        retry: retryFailed({ batches, store, create, clock, newId: () => uuidv7() as JobId }),
       }),
     ],
     log,
@@ -84,7 +132,14 @@ export const startJobs = async ({
           await reconciler;
         },
       },
-      { name: 'outbox', withinMs: 1_500, run: relay.flush },
+      {
+        name: 'outbox',
+        withinMs: 1_500,
+        run: async () => {
+          await dispatch.idle();
+          await Promise.all([relay.flush(), batchRelay.flush()]);
+        },
+      },
       { name: 'nats', withinMs: 1_000, run: bus.drain },
       { name: 'mongodb', withinMs: 500, run: mongo.close },
     ],

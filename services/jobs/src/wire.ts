@@ -1,11 +1,23 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary, type MessageShape as Wire } from '@bufbuild/protobuf';
 import { type Timestamp, timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { said } from '@esl/kit/said';
 import { CHANNELS, type WorkPriority } from '@esl-pipeline/contracts/bus';
+import type * as events from '@esl-pipeline/contracts/esl/events/v1/run_events';
+import { BatchCountsSchema, BatchSchema, BatchState } from '@esl-pipeline/contracts/esl/jobs/v1/batch';
 import * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import {
+  ActionEntrySchema,
+  AttemptEntry_Outcome,
+  AttemptEntrySchema,
+  StateEntrySchema,
+  StepEntrySchema,
+  TimelineEntrySchema,
+} from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import {
   ARTIFACT_KIND_VALUE,
   ARTIFACT_KIND_WORD,
+  JOB_PRIORITY_VALUE,
+  JOB_PRIORITY_WORD,
   JOB_STATE_VALUE,
   JOB_STATE_WORD,
   SEVERITY_VALUE,
@@ -13,6 +25,7 @@ import {
   STEP_STATE_VALUE,
   STEP_STATE_WORD,
 } from '@esl-pipeline/contracts/http/job-words';
+import { type Batch, totalOf } from './domain/batch.ts';
 import type { Change, RunResult } from './domain/changes.ts';
 import type {
   Artifact,
@@ -23,29 +36,26 @@ import type {
   JobRecord,
   JobSpec,
   JobState,
+  LessonSummary,
   Origin,
   Progress,
   Step,
   Warning,
 } from './domain/job.ts';
-
-const PRIORITY = {
-  high: pb.JobPriority.HIGH,
-  normal: pb.JobPriority.NORMAL,
-  low: pb.JobPriority.LOW,
-} as const satisfies Record<JobPriority, pb.JobPriority>;
-
-const PRIORITY_OF: Readonly<Record<number, JobPriority>> = {
-  [PRIORITY.high]: 'high',
-  [PRIORITY.normal]: 'normal',
-  [PRIORITY.low]: 'low',
-};
+import type { AttemptOutcome, TimelineEntry } from './domain/timeline.ts';
 
 export const stateToWire = (state: JobState): pb.JobState => JOB_STATE_VALUE[state];
 export const stateFromWire = (state: pb.JobState): JobState | null => JOB_STATE_WORD[state] ?? null;
-export const priorityFromWire = (priority: pb.JobPriority): JobPriority => PRIORITY_OF[priority] ?? 'normal';
+export const priorityFromWire = (priority: pb.JobPriority): JobPriority =>
+  JOB_PRIORITY_WORD[priority] ?? 'normal';
 
-const time = (date: Date | null): Timestamp | undefined => (date ? timestampFromDate(date) : undefined);
+/** Null when nothing was said of it. */
+export const saidPriorityFromWire = (priority: pb.JobPriority): JobPriority | null =>
+  JOB_PRIORITY_WORD[priority] ?? null;
+export const priorityToWire = (priority: JobPriority): pb.JobPriority => JOB_PRIORITY_VALUE[priority];
+
+export const time = (date: Date | null): Timestamp | undefined =>
+  date ? timestampFromDate(date) : undefined;
 export const dateOf = (timestamp: Timestamp | undefined): Date | null =>
   timestamp ? timestampDate(timestamp) : null;
 
@@ -59,13 +69,16 @@ export const jobToWire = (job: Job): pb.Job =>
       cancelReason: job.cancelReason,
       progress: job.progress && create(pb.ProgressSchema, job.progress),
       retryAt: time(job.retryAt),
+      batchId: job.batchId,
+      runAt: time(job.runAt),
+      lesson: job.lesson && create(pb.LessonSummarySchema, job.lesson),
     }),
     id: job.id,
     ownerId: job.ownerId,
     version: job.version,
     attempt: job.attempt,
     state: JOB_STATE_VALUE[job.state],
-    priority: PRIORITY[job.priority],
+    priority: JOB_PRIORITY_VALUE[job.priority],
     spec: create(pb.JobSpecSchema, said(job.spec)),
     createdAt: timestampFromDate(job.createdAt),
     updatedAt: timestampFromDate(job.updatedAt),
@@ -115,6 +128,12 @@ export const failureFromWire = (failure: pb.Failure): Failure => ({
   retryable: failure.retryable,
 });
 
+export const lessonFromWire = (lesson: pb.LessonSummary | undefined): LessonSummary | null => {
+  if (!lesson) return null;
+  const { title, student, level, topic } = lesson;
+  return { title, student, level, topic };
+};
+
 export const progressFromWire = ({ step, done, total }: pb.Progress): Progress => ({ step, done, total });
 
 export const stepFromWire = (step: pb.Step): Step => ({
@@ -142,15 +161,12 @@ const findingFromWire = ({ code, severity, message, line, path }: pb.Finding): F
   path: path ?? null,
 });
 
-export const resultFromWire = (
-  result:
-    | { steps: pb.Step[]; warnings: pb.Warning[]; findings: pb.Finding[]; artifacts: pb.Artifact[] }
-    | undefined,
-): RunResult => ({
+export const resultFromWire = (result: events.RunResult | undefined): RunResult => ({
   steps: result?.steps.map(stepFromWire) ?? [],
   warnings: result?.warnings.map(warningFromWire) ?? [],
   findings: result?.findings.map(findingFromWire) ?? [],
   artifacts: result?.artifacts.flatMap(artifactFromWire) ?? [],
+  lesson: lessonFromWire(result?.lesson),
 });
 
 /** A message that waits in a job's document until JetStream has it. */
@@ -207,3 +223,75 @@ export const workEntry = (job: JobRecord, work: 'run' | 'refresh'): OutboxEntry 
     payload: toBinary(schema, message),
   };
 };
+
+export const batchToWire = (batch: Batch): Wire<typeof BatchSchema> =>
+  create(BatchSchema, {
+    ...said({ name: batch.name, finishedAt: time(batch.finishedAt), etaSeconds: batch.etaSeconds }),
+    id: batch.id,
+    ownerId: batch.ownerId,
+    version: batch.version,
+    total: totalOf(batch.counts),
+    counts: create(BatchCountsSchema, batch.counts),
+    state: batch.finishedAt ? BatchState.FINISHED : BatchState.RUNNING,
+    createdAt: timestampFromDate(batch.createdAt),
+  });
+
+const BATCH_CHANNEL = { batch_updated: 'batchUpdated', batch_finished: 'batchFinished' } as const;
+
+export const batchEntry = (batch: Batch, fact: keyof typeof BATCH_CHANNEL, at: Date): OutboxEntry => {
+  const id = `${batch.id}:${batch.version}:${fact}`;
+  const channel = BATCH_CHANNEL[fact];
+  const { schema } = CHANNELS[channel];
+  const message = create(schema, {
+    eventId: id,
+    batchId: batch.id,
+    ownerId: batch.ownerId,
+    version: batch.version,
+    occurredAt: timestampFromDate(at),
+    batch: batchToWire(batch),
+  });
+  return { id, version: batch.version, channel, payload: toBinary(schema, message) };
+};
+
+const OUTCOME = {
+  started: AttemptEntry_Outcome.STARTED,
+  failed: AttemptEntry_Outcome.FAILED,
+  released: AttemptEntry_Outcome.RELEASED,
+  succeeded: AttemptEntry_Outcome.SUCCEEDED,
+  cancelled: AttemptEntry_Outcome.CANCELLED,
+} as const satisfies Record<AttemptOutcome, AttemptEntry_Outcome>;
+
+const entryToWire = (entry: TimelineEntry): Wire<typeof TimelineEntrySchema>['entry'] => {
+  switch (entry.kind) {
+    case 'state': {
+      const from = entry.from ? { from: JOB_STATE_VALUE[entry.from] } : {};
+      return {
+        case: 'state',
+        value: create(StateEntrySchema, { state: JOB_STATE_VALUE[entry.state], ...from }),
+      };
+    }
+    case 'step': {
+      const { name, attempt, detail } = entry;
+      const state = STEP_STATE_VALUE[entry.state];
+      return { case: 'step', value: create(StepEntrySchema, { name, attempt, state, ...said({ detail }) }) };
+    }
+    case 'attempt': {
+      const failure = entry.failure && create(pb.FailureSchema, said(entry.failure));
+      const more = said({ failure, retryAt: time(entry.retryAt) });
+      const outcome = OUTCOME[entry.outcome];
+      return {
+        case: 'attempt',
+        value: create(AttemptEntrySchema, { attempt: entry.attempt, outcome, ...more }),
+      };
+    }
+    case 'action': {
+      const { type, actor, detail } = entry;
+      return { case: 'action', value: create(ActionEntrySchema, { type, actor, ...said({ detail }) }) };
+    }
+  }
+};
+
+export const timelineToWire = (entries: readonly TimelineEntry[]): Wire<typeof TimelineEntrySchema>[] =>
+  entries.map((entry) =>
+    create(TimelineEntrySchema, { at: timestampFromDate(entry.at), entry: entryToWire(entry) }),
+  );

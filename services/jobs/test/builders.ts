@@ -25,6 +25,8 @@ export const aNewJob = (over: Partial<NewJob> = {}): NewJob => ({
   },
   priority: 'normal',
   parentJobId: null,
+  batchId: null,
+  runAt: null,
   ...over,
 });
 

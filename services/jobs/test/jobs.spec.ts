@@ -8,7 +8,7 @@ import { JobPriority, JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobSort, JobsService, RenewalState } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config.ts';
-import type { JobDocument } from '../src/outbound/mongo-job-store.ts';
+import type { JobDocument } from '../src/outbound/job-documents.ts';
 import { startJobs } from '../src/start.ts';
 import { newJobId } from './builders.ts';
 
@@ -89,7 +89,7 @@ const outboxIsEmpty = (jobId: string) =>
 
 describe('creating jobs', () => {
   it('stores, announces and queues them, and clears the outbox', async () => {
-    const id = await create();
+    const id = await create({ ownerId: 'first' });
     await eventually(() => workMessage(id));
     await eventually(async () => ((await factsOf(id)).length === 1 ? true : null));
     expect(await factsOf(id)).toEqual([{ subject: 'created', version: 1, state: JobState.QUEUED }]);
@@ -117,7 +117,7 @@ describe('creating jobs', () => {
   it('uses the queue of the priority', async () => {
     const id = newJobId();
     const spec = { md: 'a.md', lessonKey: 'lessons/a.md' };
-    await call.createJobs({ jobs: [{ id, ownerId: 'ana', spec, priority: JobPriority.HIGH }] });
+    await call.createJobs({ jobs: [{ id, ownerId: 'urgent', spec, priority: JobPriority.HIGH }] });
     expect((await eventually(() => workMessage(id))).subject).toBe(`work.run.high.${id}`);
   });
 
@@ -306,7 +306,8 @@ describe('when things break', () => {
   });
 
   it('queues and announces every live job again when JetStream has lost all its data', async () => {
-    const [waiting, running] = [await create(), await create()];
+    const waiting = await create({ ownerId: 'waits' });
+    const running = await create({ ownerId: 'runs' });
     await claimed(running);
     await outboxIsEmpty(running);
     const renewing = setInterval(
@@ -324,7 +325,7 @@ describe('when things break', () => {
     let id = '';
     await world.restartNats({
       meanwhile: async () => {
-        id = await create();
+        id = await create({ ownerId: 'patient' });
       },
     });
     await eventually(() => workMessage(id), 30_000);

@@ -1,10 +1,12 @@
-import { type Db, MongoClient, MongoServerSelectionError } from 'mongodb';
+import { type ClientSession, type Db, MongoClient, MongoServerSelectionError } from 'mongodb';
 
 /** How long a first connection may take, in ms: a replica set of three on new volumes needs most of a minute. */
 const FIRST_CONNECT_MS = 120_000;
 
 export type Mongo = {
   readonly db: Db;
+  /** Does what `work` writes in its session as one, or not at all. `work` may be called again after a passing fault. */
+  readonly inTransaction: (work: (session: ClientSession) => Promise<void>) => Promise<void>;
   readonly ping: (signal: AbortSignal) => Promise<unknown>;
   readonly close: () => Promise<void>;
 };
@@ -33,7 +35,12 @@ export const openMongo = (settings: MongoSettings): Mongo => {
     ignoreUndefined: true,
   });
   const db = client.db(settings.database);
-  return { db, ping: () => db.command({ ping: 1 }), close: () => client.close() };
+  return {
+    db,
+    inTransaction: (work) => client.withSession((session) => session.withTransaction(work)),
+    ping: () => db.command({ ping: 1 }),
+    close: () => client.close(),
+  };
 };
 
 /**

@@ -19,6 +19,9 @@ const service = serve(
     renewRuns: unused,
     releaseRun: unused,
     editMetadata: unused,
+    rescheduleJob: unused,
+    retryJob: unused,
+    getTimeline: unused,
     listJobs: unused,
     getJob: async ({ jobId }) =>
       jobId === 'there'

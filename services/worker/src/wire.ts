@@ -91,11 +91,13 @@ export const resultToWire = (result: RunResult): MessageInitShape<typeof RunResu
   findings: result.findings.map(findingToWire),
   artifacts: result.artifacts.map(artifactToWire),
   ...(result.narration && { narration: narrationToWire(result.narration) }),
+  ...(result.lesson && { lesson: result.lesson }),
 });
 
-export const progressToWire = ({ steps, progress }: RunProgress) => ({
+export const progressToWire = ({ steps, progress, lesson }: RunProgress) => ({
   steps: steps.map(stepToWire),
   ...(progress && { progress: create(pb.ProgressSchema, progress) }),
+  ...(lesson && { lesson: create(pb.LessonSummarySchema, lesson) }),
 });
 
 export const failureToWire = ({ error, step }: Extract<RunEnd, { kind: 'failed' }>) =>

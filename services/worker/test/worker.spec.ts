@@ -7,7 +7,7 @@ import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { ArtifactKind, JobState, StepState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { JobDocument } from '../../jobs/src/outbound/mongo-job-store.ts';
+import type { JobDocument } from '../../jobs/src/outbound/job-documents.ts';
 import { longDialogue, sample } from './lessons.ts';
 import { keysUnder, openWorkerWorld, signal, type WorkerWorld } from './worker-world.ts';
 

@@ -1,5 +1,5 @@
 import * as changes from '../domain/changes.ts';
-import type { Artifact, Failure, JobId, Progress, Step, Warning } from '../domain/job.ts';
+import type { Artifact, Failure, JobId, LessonSummary, Progress, Step, Warning } from '../domain/job.ts';
 import type { Clock, JobStore } from './needs.ts';
 
 export type RunReport =
@@ -9,6 +9,7 @@ export type RunReport =
       readonly sequence: number;
       readonly steps: readonly Step[];
       readonly progress: Progress | null;
+      readonly lesson: LessonSummary | null;
     }
   | { readonly kind: 'succeeded'; readonly attempt: number; readonly result: changes.RunResult }
   | {

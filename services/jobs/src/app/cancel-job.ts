@@ -13,11 +13,11 @@ export const cancelJob =
   async (
     scope: Scope,
     id: string,
-    reason: string | null,
+    { reason, actor }: { reason: string | null; actor: string },
   ): Promise<Outcome<Job, 'job_not_found' | 'job_cannot_move'>> => {
     if (!isJobId(id)) return jobNotFound();
     const result = await store.change(id, (job) =>
-      isWithin(scope, job) ? cancel(job, reason, clock()) : null,
+      isWithin(scope, job) ? cancel(job, { reason, actor }, clock()) : null,
     );
     if (!result || !isWithin(scope, result.job)) return jobNotFound();
     if (!result.changed) return cannot(result.job, 'cancel');

@@ -10,7 +10,7 @@ export const editMetadata =
   async (
     scope: Scope,
     id: string,
-    fields: { preset: string | null; notionDatabase: string | null },
+    fields: { preset: string | null; notionDatabase: string | null; actor: string },
   ): Promise<Outcome<Job, 'job_not_found' | 'job_cannot_move'>> => {
     if (!isJobId(id)) return jobNotFound();
     const result = await store.change(id, (job) =>

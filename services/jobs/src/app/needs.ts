@@ -1,5 +1,7 @@
+import type { Batch } from '../domain/batch.ts';
 import type { Change } from '../domain/changes.ts';
-import type { Job, JobId, JobRecord, JobState, OwnerId } from '../domain/job.ts';
+import type { BatchId, Job, JobId, JobPriority, JobRecord, JobState, OwnerId } from '../domain/job.ts';
+import type { TimelineEntry } from '../domain/timeline.ts';
 
 /** Whose jobs a caller reaches. */
 export type Scope = { readonly ownerId: OwnerId } | 'everyone';
@@ -15,6 +17,10 @@ export type JobFilter = {
   readonly finishedFrom: Date | null;
   readonly finishedTo: Date | null;
   readonly hasError: boolean | null;
+  readonly batchId: string | null;
+  readonly priority: JobPriority | null;
+  /** Words that must all be there, as `searchWords` gives them; null when nothing is searched for. */
+  readonly words: readonly string[] | null;
 };
 
 export type JobSort = '-createdAt' | 'createdAt' | '-updatedAt' | 'updatedAt';
@@ -31,6 +37,12 @@ export type JobStore = {
   /** Stores jobs that do not exist yet, and answers what is stored under their ids. */
   readonly create: (records: readonly JobRecord[]) => Promise<readonly JobRecord[]>;
   readonly find: (id: JobId) => Promise<JobRecord | null>;
+  /** Null when there is no such job. */
+  readonly timeline: (
+    id: JobId,
+  ) => Promise<{ readonly job: JobRecord; readonly entries: readonly TimelineEntry[] } | null>;
+  /** Adds to a job's timeline what no change of the job tells. The same entry twice is kept once. */
+  readonly note: (id: JobId, entry: TimelineEntry) => Promise<void>;
   /** Applies what `decide` wants; null when there is no such job or nothing to change. */
   readonly change: (
     id: JobId,
@@ -47,10 +59,41 @@ export type JobStore = {
     filter: JobFilter,
     page: { sort: JobSort; after: Position | null; limit: number },
   ) => Promise<{ readonly jobs: readonly Job[]; readonly total: number }>;
+  /** How many jobs of an owner are running. */
+  readonly running: (ownerId: OwnerId) => Promise<number>;
   readonly stats: () => Promise<{
     readonly states: ReadonlyMap<JobState, number>;
     readonly oldestQueuedAt: Date | null;
   }>;
+};
+
+/** Batches, and what is known of their jobs. */
+export type BatchStore = {
+  /**
+   * Stores a batch and all its jobs, or nothing. Answers what is stored under the batch's id; null when a job's id is
+   * taken by a job that is not of this batch.
+   */
+  readonly create: (
+    batch: {
+      readonly id: BatchId;
+      readonly ownerId: OwnerId;
+      readonly name: string | null;
+      readonly createdAt: Date;
+    },
+    records: readonly JobRecord[],
+  ) => Promise<{ readonly batch: Batch; readonly jobIds: readonly JobId[] } | null>;
+  /** As it stands now. */
+  readonly find: (scope: Scope, id: BatchId) => Promise<Batch | null>;
+  /** Latest first, those made before `before`; counts as of their last event. */
+  readonly list: (
+    scope: Scope,
+    page: { readonly before: string | null; readonly limit: number },
+  ) => Promise<readonly Batch[]>;
+  readonly jobsIn: (id: BatchId, states: readonly JobState[]) => Promise<readonly JobId[]>;
+  /** The latest attempt at each failed job that was tried again, by that job's id. */
+  readonly retries: (id: BatchId) => Promise<Readonly<Record<string, JobId>>>;
+  /** Decides which of many callers tries a failed job again: true when `to` now follows `from`. */
+  readonly claimRetry: (id: BatchId, jobId: JobId, from: JobId | null, to: JobId) => Promise<boolean>;
 };
 
 export type Clock = () => Date;

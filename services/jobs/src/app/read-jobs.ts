@@ -1,6 +1,7 @@
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
 import { z } from 'zod';
 import { isJobId, type Job } from '../domain/job.ts';
+import type { TimelineEntry } from '../domain/timeline.ts';
 import type { JobFilter, JobSort, JobStore, Position, Scope } from './needs.ts';
 
 export const jobNotFound = () => refuse('job_not_found', 'There is no such job.');
@@ -14,6 +15,15 @@ export const getJob =
   async (scope: Scope, id: string): Promise<Outcome<Job, 'job_not_found'>> => {
     const job = isJobId(id) ? await store.find(id) : null;
     return job && isWithin(scope, job) ? accept(job) : jobNotFound();
+  };
+
+/** What happened to a job, by time: a worker's clock may differ a little from ours. */
+export const getTimeline =
+  ({ store }: { store: Pick<JobStore, 'timeline'> }) =>
+  async (scope: Scope, id: string): Promise<Outcome<readonly TimelineEntry[], 'job_not_found'>> => {
+    const found = isJobId(id) ? await store.timeline(id) : null;
+    if (!found || !isWithin(scope, found.job)) return jobNotFound();
+    return accept(found.entries.toSorted((a, b) => a.at.getTime() - b.at.getTime()));
   };
 
 const positionSchema = z.tuple([

@@ -2,6 +2,8 @@
 //   L1. At most one worker holds a job: taking it moves queued to running, guarded by version.
 //   L2. The attempt number fences: what an older attempt reports or renews is ignored.
 //   L3. A worker that asks twice (its first answer was lost) is given the same run again.
+//   L4. With a limit on what one owner may have running at once, a job beyond it waits. Jobs are only dispatched
+//       within the limit, so this is for the rare moment when two replicas have dispatched at once.
 
 import { loseLease, release as releaseChange, start } from '../domain/changes.ts';
 import type { Job, JobId, JobRecord, JobState } from '../domain/job.ts';
@@ -16,24 +18,47 @@ export type Claim =
 const isExpired = (job: JobRecord, now: Date) =>
   job.state === 'running' && (job.lease === null || job.lease.expiresAt <= now);
 
+/** It was scheduled anew after its message had left: it will get another one when its time comes. */
+const isNotDue = (job: JobRecord, now: Date) =>
+  job.state === 'queued' && job.runAt !== null && job.runAt > now;
+
 const claimOf = (job: JobRecord, workerId: string, now: Date): Claim => {
   if (job.lease?.workerId === workerId && job.state === 'running') {
     return { kind: 'claimed', job, leaseExpiresAt: job.lease.expiresAt };
   }
-  if (isFinal(job.state)) return { kind: 'gone', state: job.state };
+  if (isFinal(job.state) || isNotDue(job, now)) return { kind: 'gone', state: job.state };
   const until = job.lease?.expiresAt ?? job.retryAt ?? now;
   return { kind: 'busy', retryAfterMs: Math.max(until.getTime() - now.getTime(), 100) };
 };
 
+/** When a job is asked for again that its owner's limit holds back, in ms. */
+const LIMITED_MS = 500;
+
 export const claimRun =
-  ({ store, clock, leaseMs }: { store: JobStore; clock: Clock; leaseMs: number }) =>
+  ({
+    store,
+    clock,
+    leaseMs,
+    ownerLimit,
+  }: {
+    store: JobStore;
+    clock: Clock;
+    leaseMs: number;
+    /** Jobs that one owner may have running; 0: any number. */
+    ownerLimit: number;
+  }) =>
   async (id: JobId, workerId: string): Promise<Claim> => {
     const now = clock();
     await store.change(id, (job) =>
       isExpired(job, now) && job.lease?.workerId !== workerId ? loseLease(job, now) : null,
     );
+    if (ownerLimit > 0) {
+      const job = await store.find(id);
+      if (job?.state === 'queued' && (await store.running(job.ownerId)) >= ownerLimit)
+        return { kind: 'busy', retryAfterMs: LIMITED_MS };
+    }
     const result = await store.change(id, (job) =>
-      job.state === 'queued' && (job.retryAt === null || job.retryAt <= now)
+      job.state === 'queued' && !isNotDue(job, now) && (job.retryAt === null || job.retryAt <= now)
         ? start(job, workerId, leaseMs, now)
         : null,
     );

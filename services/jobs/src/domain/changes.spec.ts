@@ -3,7 +3,7 @@ import { aJob, now } from '../../test/builders.ts';
 import * as changes from './changes.ts';
 import type { Artifact, Step } from './job.ts';
 
-const nothing = { steps: [], warnings: [], findings: [], artifacts: [] };
+const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null };
 const passing = {
   code: 'upstream_unavailable',
   message: 'Notion did not answer.',
@@ -78,7 +78,7 @@ describe('a run handed back by a stopping worker', () => {
 
 describe('progress', () => {
   it('is ignored when a later report was applied already, or the run is over', () => {
-    const report = { sequence: 2, steps: [], progress: null };
+    const report = { sequence: 2, steps: [], progress: null, lesson: null };
     expect(changes.progress(aJob({ state: 'running', reportSequence: 1 }), report)).not.toBeNull();
     expect(changes.progress(aJob({ state: 'running', reportSequence: 2 }), report)).toBeNull();
     expect(changes.progress(aJob({ state: 'succeeded' }), report)).toBeNull();
@@ -88,14 +88,14 @@ describe('progress', () => {
 describe('cancelling', () => {
   it('shows which step was stopped', () => {
     const job = aJob({ state: 'running', steps: [step({ name: 'import', state: 'succeeded' }), step({})] });
-    const change = changes.cancel(job, 'wrong file', now);
+    const change = changes.cancel(job, { reason: 'wrong file', actor: 'ana' }, now);
     expect(change?.fields.cancelReason).toBe('wrong file');
     expect(change?.fields.steps?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
   });
 });
 
 describe('editing metadata', () => {
-  const edit = { preset: 'calm-blue', notionDatabase: null };
+  const edit = { preset: 'calm-blue', notionDatabase: null, actor: 'ana' };
 
   it('asks a worker to bring the page in line, when there is one', () => {
     const change = changes.editMetadata(
@@ -138,6 +138,7 @@ describe('what a worker reports', () => {
         warnings: many({ code: 'w', message: '' }),
         findings: many({ code: 'F', severity: 'error', message: '', line: 1, path: null }),
         artifacts: many(page),
+        lesson: null,
       },
       now,
     );

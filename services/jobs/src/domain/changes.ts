@@ -9,15 +9,26 @@ import {
   DISPATCH_CHECK_MS,
   type Failure,
   type Finding,
+  type JobPriority,
   type JobRecord,
   type JobState,
+  type LessonSummary,
+  later,
   type Progress,
   type Step,
   type Warning,
 } from './job.ts';
 import { type JobVerb, MOVES } from './moves.ts';
+import { searchWords } from './search-words.ts';
 
 export type Fields = Partial<Omit<JobRecord, 'id' | 'ownerId' | 'version' | 'createdAt' | 'updatedAt'>>;
+
+/** What somebody asked for, and who it was. */
+export type Action = {
+  readonly type: 'submit' | 'cancel' | 'edit_metadata' | 'reschedule' | 'retry';
+  readonly actor: string;
+  readonly detail: string | null;
+};
 
 /** What a change is announced as. */
 export type Fact = 'created' | 'state_changed' | 'progress' | 'updated';
@@ -25,6 +36,8 @@ export type Fact = 'created' | 'state_changed' | 'progress' | 'updated';
 export type Change = {
   readonly fields: Fields;
   readonly fact: Fact;
+  /** Somebody asked for this: kept in the timeline. */
+  readonly action?: Action;
   /** A message to a worker that leaves together with the fact. */
   readonly work?: 'run' | 'refresh';
   /** Holds only if the lease in the document has run out by then. */
@@ -37,6 +50,7 @@ export type RunResult = {
   readonly warnings: readonly Warning[];
   readonly findings: readonly Finding[];
   readonly artifacts: readonly Artifact[];
+  readonly lesson: LessonSummary | null;
 };
 
 export type Refused = Outcome<never, 'job_cannot_move'>;
@@ -62,6 +76,7 @@ export const start = (job: JobRecord, workerId: string, leaseMs: number, now: Da
       startedAt: job.startedAt ?? now,
       lease: { workerId, expiresAt: after(now, leaseMs) },
       reportSequence: 0,
+      isDispatched: false,
       dispatchAt: null,
       retryAt: null,
       progress: null,
@@ -76,7 +91,13 @@ export const release = (job: JobRecord, now: Date): Change | null => {
   if (!state) return null;
   return {
     fact: 'state_changed',
-    fields: { state, lease: null, progress: null, dispatchAt: after(now, HAND_BACK_CHECK_MS) },
+    fields: {
+      state,
+      lease: null,
+      progress: null,
+      isDispatched: true,
+      dispatchAt: after(now, HAND_BACK_CHECK_MS),
+    },
   };
 };
 
@@ -85,7 +106,14 @@ export const succeed = (job: JobRecord, result: RunResult, now: Date): Change | 
   if (!state) return null;
   return {
     fact: 'state_changed',
-    fields: { state, ...bounded(result), finishedAt: now, failure: null, progress: null, lease: null },
+    fields: {
+      state,
+      ...bounded(job, result),
+      finishedAt: now,
+      failure: null,
+      progress: null,
+      lease: null,
+    },
   };
 };
 
@@ -100,10 +128,10 @@ export const fail = (
   const again = failure.retryable && failedAttempts < MAX_ATTEMPTS;
   const state = move(job, again ? 'retry' : 'fail');
   if (!state) return null;
-  const common = { state, ...bounded(result), failure, failedAttempts, progress: null, lease: null };
+  const common = { state, ...bounded(job, result), failure, failedAttempts, progress: null, lease: null };
   if (!again) return { fact: 'state_changed', fields: { ...common, finishedAt: now } };
   const retryAt = after(now, backoffMs(failedAttempts, retryAfterMs, random));
-  return { fact: 'state_changed', fields: { ...common, retryAt, dispatchAt: retryAt } };
+  return { fact: 'state_changed', fields: { ...common, retryAt, isDispatched: false, dispatchAt: retryAt } };
 };
 
 /** The worker has gone silent: as a failure that may pass, but tried again at once. */
@@ -119,15 +147,21 @@ export const loseLease = (job: JobRecord, now: Date): Change | null => {
     warnings: job.warnings,
     findings: job.findings,
     artifacts: job.artifacts,
+    lesson: null,
   };
   const change = fail(job, failure, result, { now, retryAfterMs: 0, random: 0 });
   if (!change) return null;
   if (change.fields.state !== 'queued') return { ...change, leaseOutBy: now };
   const dispatchAt = after(now, DISPATCH_CHECK_MS);
-  return { ...change, fields: { ...change.fields, retryAt: null, dispatchAt }, work: 'run', leaseOutBy: now };
+  const fields = { ...change.fields, retryAt: null, isDispatched: true, dispatchAt };
+  return { ...change, fields, work: 'run', leaseOutBy: now };
 };
 
-export const cancel = (job: JobRecord, reason: string | null, now: Date): Change | null => {
+export const cancel = (
+  job: JobRecord,
+  { reason, actor }: { reason: string | null; actor: string },
+  now: Date,
+): Change | null => {
   const state = move(job, 'cancel');
   if (!state) return null;
   const steps = job.steps.map((step) =>
@@ -135,6 +169,7 @@ export const cancel = (job: JobRecord, reason: string | null, now: Date): Change
   );
   return {
     fact: 'state_changed',
+    action: { type: 'cancel', actor, detail: reason },
     fields: {
       state,
       cancelReason: reason,
@@ -142,6 +177,7 @@ export const cancel = (job: JobRecord, reason: string | null, now: Date): Change
       steps,
       progress: null,
       lease: null,
+      isDispatched: false,
       dispatchAt: null,
       retryAt: null,
     },
@@ -150,7 +186,12 @@ export const cancel = (job: JobRecord, reason: string | null, now: Date): Change
 
 export const progress = (
   job: JobRecord,
-  report: { sequence: number; steps: readonly Step[]; progress: Progress | null },
+  report: {
+    sequence: number;
+    steps: readonly Step[];
+    progress: Progress | null;
+    lesson: LessonSummary | null;
+  },
 ): Change | null =>
   job.state === 'running' && report.sequence > job.reportSequence
     ? {
@@ -159,17 +200,18 @@ export const progress = (
           steps: report.steps.slice(0, MAX_STEPS),
           progress: report.progress,
           reportSequence: report.sequence,
+          ...lessonFields(job, report.lesson),
         },
       }
     : null;
 
 /** The stopped run's own account of its steps replaces what was assumed when the job was cancelled. */
 export const confirmCancelled = (job: JobRecord, result: RunResult): Change | null =>
-  job.state === 'cancelled' ? { fact: 'updated', fields: bounded(result) } : null;
+  job.state === 'cancelled' ? { fact: 'updated', fields: bounded(job, result) } : null;
 
 export const editMetadata = (
   job: JobRecord,
-  edit: { preset: string | null; notionDatabase: string | null },
+  edit: { preset: string | null; notionDatabase: string | null; actor: string },
   now: Date,
 ): Change | null => {
   if (job.state === 'running') return null;
@@ -178,9 +220,38 @@ export const editMetadata = (
     preset: edit.preset ?? job.spec.preset,
     notionDatabase: edit.notionDatabase ?? job.spec.notionDatabase,
   };
-  if (job.artifacts.length === 0) return { fact: 'updated', fields: { spec } };
+  const detail = Object.entries({ preset: edit.preset, notionDatabase: edit.notionDatabase })
+    .flatMap(([field, value]) => (value === null ? [] : [`${field}: ${value}`]))
+    .join(', ');
+  const action = { type: 'edit_metadata', actor: edit.actor, detail } as const;
+  if (job.artifacts.length === 0) return { fact: 'updated', action, fields: { spec } };
   const refresh = { version: job.version + 1, checkAt: after(now, REFRESH_CHECK_MS) };
-  return { fact: 'updated', fields: { spec, refresh }, work: 'refresh' };
+  return { fact: 'updated', action, fields: { spec, refresh }, work: 'refresh' };
+};
+
+/**
+ * Another time or priority for a job that waits. It goes back to its owner's queue: a message already sent for it is
+ * void, and taken out of the stream by whoever calls. A job that waits after a failed attempt keeps that delay.
+ */
+export const reschedule = (
+  job: JobRecord,
+  wish: { runAt: Date | null; priority: JobPriority | null; actor: string },
+  now: Date,
+): Change | null => {
+  if (job.state !== 'queued') return null;
+  const wanted = wish.runAt ?? job.runAt;
+  const runAt = wanted && wanted > now ? wanted : null;
+  const priority = wish.priority ?? job.priority;
+  const dispatchAt = later(runAt ?? now, job.retryAt ?? now);
+  const detail = [
+    ...(wish.runAt ? [`runAt: ${(runAt ?? now).toISOString()}`] : []),
+    ...(wish.priority ? [`priority: ${priority}`] : []),
+  ].join(', ');
+  return {
+    fact: 'updated',
+    action: { type: 'reschedule', actor: wish.actor, detail },
+    fields: { runAt, priority, isDispatched: false, dispatchAt },
+  };
 };
 
 export const refreshed = (
@@ -201,12 +272,30 @@ const MAX_STEPS = 20;
 const MAX_WARNINGS = 50;
 const MAX_FINDINGS = 200;
 
-const bounded = (result: RunResult): RunResult => ({
+const bounded = (job: JobRecord, result: RunResult): Fields => ({
+  ...lessonFields(job, result.lesson),
   steps: result.steps.slice(0, MAX_STEPS),
   warnings: result.warnings.slice(0, MAX_WARNINGS),
   findings: result.findings.slice(0, MAX_FINDINGS),
   artifacts: mergeArtifacts([], result.artifacts),
 });
+
+const MAX_LESSON_TEXT = 500;
+
+/** What was read of the lesson, and the words to find the job by; nothing when a report says nothing new. */
+const lessonFields = (job: JobRecord, read: LessonSummary | null): Fields => {
+  if (!read) return {};
+  const { title, student, level, topic } = job.lesson ?? {};
+  if (read.title === title && read.student === student && read.level === level && read.topic === topic)
+    return {};
+  const lesson = {
+    title: read.title.slice(0, MAX_LESSON_TEXT),
+    student: read.student.slice(0, MAX_LESSON_TEXT),
+    level: read.level.slice(0, MAX_LESSON_TEXT),
+    topic: read.topic.slice(0, MAX_LESSON_TEXT),
+  };
+  return { lesson, words: searchWords([job.spec.md, lesson.title, lesson.student, lesson.topic]) };
+};
 
 /** At most one artifact of each kind; the later one wins. */
 const mergeArtifacts = (old: readonly Artifact[], fresh: readonly Artifact[]): Artifact[] => [

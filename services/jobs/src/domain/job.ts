@@ -1,5 +1,8 @@
+import { searchWords } from './search-words.ts';
+
 export type JobId = string & { readonly __brand: 'JobId' };
 export type OwnerId = string & { readonly __brand: 'OwnerId' };
+export type BatchId = string & { readonly __brand: 'BatchId' };
 
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 export type JobPriority = 'high' | 'normal' | 'low';
@@ -52,6 +55,14 @@ export type Artifact = {
   readonly sha256: string;
 };
 
+/** What the front matter of a lesson says. */
+export type LessonSummary = {
+  readonly title: string;
+  readonly student: string;
+  readonly level: string;
+  readonly topic: string;
+};
+
 /** What everyone may see of a job. */
 export type Job = {
   readonly id: JobId;
@@ -77,6 +88,11 @@ export type Job = {
   readonly findings: readonly Finding[];
   readonly artifacts: readonly Artifact[];
   readonly retryAt: Date | null;
+  readonly batchId: BatchId | null;
+  /** The earliest time it may start; null: at once. */
+  readonly runAt: Date | null;
+  /** Known once the lesson has been read. */
+  readonly lesson: LessonSummary | null;
 };
 
 /** Who runs a job, and until when nobody else may. */
@@ -96,8 +112,12 @@ export type JobRecord = Job & {
   readonly failedAttempts: number;
   /** Sequence of the last progress report of this attempt that was applied. */
   readonly reportSequence: number;
-  /** While queued: when a work message must be made sure of. */
+  /** While queued: whether a work message was sent for it. */
+  readonly isDispatched: boolean;
+  /** While queued: when it may be dispatched, or, once it is, when its work message must be made sure of. */
   readonly dispatchAt: Date | null;
+  /** What a search finds it by. */
+  readonly words: readonly string[];
   /** Page and manifest do not yet follow the metadata of this version; `checkAt` is when to ask again. */
   readonly refresh: { readonly version: number; readonly checkAt: Date } | null;
   /** What is done for the job when nobody asks for it, such as queueing it again, is put down to this request. */
@@ -110,6 +130,8 @@ export type NewJob = {
   readonly spec: JobSpec;
   readonly priority: JobPriority;
   readonly parentJobId: JobId | null;
+  readonly batchId: BatchId | null;
+  readonly runAt: Date | null;
   readonly origin?: Origin;
 };
 
@@ -118,14 +140,15 @@ export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) +
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const isJobId = (text: string): text is JobId => UUID_V7.test(text);
+export const isBatchId = (text: string): text is BatchId => UUID_V7.test(text);
 
-/** How long a queued job may wait before the reconciler makes sure of its work message again, in ms. */
+/** How long a dispatched job may wait before the reconciler makes sure of its work message again, in ms. */
 export const DISPATCH_CHECK_MS = 300_000;
 
-export const newRecord = (
-  { id, ownerId, spec, priority, parentJobId, origin }: NewJob,
-  now: Date,
-): JobRecord => {
+/** A job that waits to be dispatched, at once or when its time comes. */
+export const newRecord = (job: NewJob, now: Date): JobRecord => {
+  const { id, ownerId, spec, priority, parentJobId, batchId, origin } = job;
+  const runAt = job.runAt && job.runAt > now ? job.runAt : null;
   const createdAt = new Date(timeOfId(id));
   return {
     id,
@@ -148,10 +171,15 @@ export const newRecord = (
     findings: [],
     artifacts: [],
     retryAt: null,
+    batchId,
+    runAt,
+    lesson: null,
     lease: null,
     failedAttempts: 0,
     reportSequence: 0,
-    dispatchAt: new Date(now.getTime() + DISPATCH_CHECK_MS),
+    isDispatched: false,
+    dispatchAt: runAt ?? now,
+    words: searchWords([spec.md]),
     refresh: null,
     origin: origin ?? null,
   };

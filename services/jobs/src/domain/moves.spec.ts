@@ -5,7 +5,7 @@ import type { JobState } from './job.ts';
 import { isFinal, type JobVerb, MOVES } from './moves.ts';
 
 const STATES = Object.keys(MOVES) as JobState[];
-const nothing = { steps: [], warnings: [], findings: [], artifacts: [] };
+const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null };
 const passing = { code: 'x', message: 'x', step: null, retryable: true };
 const hopeless = { ...passing, retryable: false };
 
@@ -15,7 +15,7 @@ const DO: Record<JobVerb, (state: JobState) => changes.Change | null> = {
   retry: (state) => changes.fail(aJob({ state }), passing, nothing, { now, retryAfterMs: 0, random: 0 }),
   succeed: (state) => changes.succeed(aJob({ state }), nothing, now),
   fail: (state) => changes.fail(aJob({ state }), hopeless, nothing, { now, retryAfterMs: 0, random: 0 }),
-  cancel: (state) => changes.cancel(aJob({ state }), null, now),
+  cancel: (state) => changes.cancel(aJob({ state }), { reason: null, actor: 'ana' }, now),
 };
 
 /** The agreed table, written out once more on purpose: a change of MOVES must be meant. */

@@ -1,19 +1,36 @@
 import type { MessageShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type ServedService, serve } from '@esl/kit/grpc-server';
-import { accept, type Outcome, refuse } from '@esl/kit/outcome';
+import { accept } from '@esl/kit/outcome';
 import { currentContext, readContext } from '@esl/kit/request-context';
-import type { ScopeSchema } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import { JobSort, JobsService, RenewalState } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
+import {
+  JobSort,
+  JobsService,
+  type NewJobSchema,
+  RenewalState,
+} from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { status } from '@grpc/grpc-js';
 import type { cancelJob } from '../app/cancel-job.ts';
 import type { CreateRefusal, createJobs } from '../app/create-jobs.ts';
 import type { editMetadata } from '../app/edit-metadata.ts';
-import type { JobStore, Scope, JobSort as Sort } from '../app/needs.ts';
-import type { getJob, listJobs } from '../app/read-jobs.ts';
+import type { JobStore, JobSort as Sort } from '../app/needs.ts';
+import type { getJob, getTimeline, listJobs } from '../app/read-jobs.ts';
+import type { rescheduleJob } from '../app/reschedule-job.ts';
+import type { retryJob } from '../app/retry-job.ts';
 import type { claimRun, Renewal, releaseRun, renewRuns } from '../app/run-lease.ts';
-import type { JobId, NewJob, OwnerId } from '../domain/job.ts';
-import { dateOf, jobToWire, priorityFromWire, specFromWire, stateFromWire, stateToWire } from '../wire.ts';
+import type { BatchId, JobId, NewJob, OwnerId } from '../domain/job.ts';
+import { searchWords } from '../domain/search-words.ts';
+import {
+  dateOf,
+  jobToWire,
+  priorityFromWire,
+  saidPriorityFromWire,
+  specFromWire,
+  stateFromWire,
+  stateToWire,
+  timelineToWire,
+} from '../wire.ts';
+import { actorOf, answer, within } from './scope.ts';
 
 export type UseCases = {
   readonly create: ReturnType<typeof createJobs>;
@@ -25,6 +42,9 @@ export type UseCases = {
   readonly release: ReturnType<typeof releaseRun>;
   readonly cancel: ReturnType<typeof cancelJob>;
   readonly edit: ReturnType<typeof editMetadata>;
+  readonly reschedule: ReturnType<typeof rescheduleJob>;
+  readonly retry: ReturnType<typeof retryJob>;
+  readonly timeline: ReturnType<typeof getTimeline>;
 };
 
 type RefusalCode =
@@ -55,46 +75,31 @@ const RENEWAL_STATE = {
   lost: RenewalState.LOST,
 } as const satisfies Record<Renewal['state'], RenewalState>;
 
-const scopeOf = (scope: MessageShape<typeof ScopeSchema> | undefined): Scope | null => {
-  if (scope?.reach.case === 'ownerId' && scope.reach.value) return { ownerId: scope.reach.value as OwnerId };
-  if (scope?.reach.case === 'everyone' && scope.reach.value) return 'everyone';
-  return null;
-};
-
-/** Runs a call within its scope; a call without one is refused rather than given everything. */
-const within = async <T, Code extends string>(
-  wire: MessageShape<typeof ScopeSchema> | undefined,
-  run: (scope: Scope) => Promise<Outcome<T, Code>>,
-): Promise<Outcome<T, Code | 'scope_required'>> => {
-  const scope = scopeOf(wire);
-  return scope ? await run(scope) : refuse('scope_required', 'The request says nobody’s jobs.');
-};
-
-const answer = <T, R, Code extends string>(
-  outcome: Outcome<T, Code>,
-  shape: (value: T) => R,
-): Outcome<R, Code> => (outcome.ok ? accept(shape(outcome.value)) : outcome);
+/** A job without a spec is left out: no caller of ours sends one. */
+export const newJobFromWire = (job: MessageShape<typeof NewJobSchema>): NewJob[] =>
+  job.spec
+    ? [
+        {
+          id: job.id as JobId,
+          ownerId: job.ownerId as OwnerId,
+          spec: specFromWire(job.spec),
+          priority: priorityFromWire(job.priority),
+          parentJobId: (job.parentJobId ?? null) as JobId | null,
+          batchId: (job.batchId ?? null) as BatchId | null,
+          runAt: dateOf(job.runAt),
+          origin: job.origin ? readContext(job.origin) : currentContext(),
+        },
+      ]
+    : [];
 
 export const jobsGrpc = (use: UseCases): ServedService =>
   serve(
     JobsService,
     {
       createJobs: async ({ jobs }) => {
-        const wanted = jobs.flatMap(({ id, ownerId, spec, priority, parentJobId, origin }): NewJob[] =>
-          spec
-            ? [
-                {
-                  id: id as JobId,
-                  ownerId: ownerId as OwnerId,
-                  spec: specFromWire(spec),
-                  priority: priorityFromWire(priority),
-                  parentJobId: (parentJobId ?? null) as JobId | null,
-                  origin: origin ? readContext(origin) : currentContext(),
-                },
-              ]
-            : [],
-        );
-        return answer(await use.create(wanted), (stored) => ({ jobs: stored.map(jobToWire) }));
+        return answer(await use.create(jobs.flatMap(newJobFromWire)), (stored) => ({
+          jobs: stored.map(jobToWire),
+        }));
       },
       getJob: ({ scope, jobId }) =>
         within(scope, async (reach) =>
@@ -113,6 +118,9 @@ export const jobsGrpc = (use: UseCases): ServedService =>
             finishedFrom: dateOf(request.finishedFrom),
             finishedTo: dateOf(request.finishedTo),
             hasError: request.hasError ?? null,
+            batchId: request.batchId ?? null,
+            priority: saidPriorityFromWire(request.priority),
+            words: request.query === undefined ? null : searchWords([request.query]),
           };
           const sort = SORTS[request.sort] ?? '-createdAt';
           const page = await use.list(reach, filter, {
@@ -171,16 +179,35 @@ export const jobsGrpc = (use: UseCases): ServedService =>
         await use.release(jobId as JobId, workerId, attempt);
         return accept({});
       },
-      cancelJob: ({ scope, jobId, reason }) =>
-        within(scope, async (reach) =>
-          answer(await use.cancel(reach, jobId, reason ?? null), (job) => ({ job: jobToWire(job) })),
-        ),
-      editMetadata: ({ scope, jobId, preset, notionDatabase }) =>
-        within(scope, async (reach) =>
-          answer(
-            await use.edit(reach, jobId, { preset: preset ?? null, notionDatabase: notionDatabase ?? null }),
+      cancelJob: ({ scope, jobId, reason, actor }) =>
+        within(scope, async (reach) => {
+          const wish = { reason: reason ?? null, actor: actorOf(reach, actor) };
+          return answer(await use.cancel(reach, jobId, wish), (job) => ({ job: jobToWire(job) }));
+        }),
+      editMetadata: ({ scope, jobId, preset, notionDatabase, actor }) =>
+        within(scope, async (reach) => {
+          const edit = { preset: preset ?? null, notionDatabase: notionDatabase ?? null };
+          return answer(await use.edit(reach, jobId, { ...edit, actor: actorOf(reach, actor) }), (job) => ({
+            job: jobToWire(job),
+          }));
+        }),
+      rescheduleJob: ({ scope, jobId, runAt, priority, actor }) =>
+        within(scope, async (reach) => {
+          const wish = { runAt: dateOf(runAt), priority: saidPriorityFromWire(priority) };
+          return answer(
+            await use.reschedule(reach, jobId, { ...wish, actor: actorOf(reach, actor) }),
             (job) => ({ job: jobToWire(job) }),
-          ),
+          );
+        }),
+      retryJob: ({ scope, jobId, newJobId, actor }) =>
+        within(scope, async (reach) =>
+          answer(await use.retry(reach, jobId, { newJobId, actor: actorOf(reach, actor) }), (job) => ({
+            job: jobToWire(job),
+          })),
+        ),
+      getTimeline: ({ scope, jobId }) =>
+        within(scope, async (reach) =>
+          answer(await use.timeline(reach, jobId), (entries) => ({ entries: timelineToWire(entries) })),
         ),
     },
     STATUSES,

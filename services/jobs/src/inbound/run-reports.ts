@@ -5,6 +5,7 @@ import { isJobId, type JobId } from '../domain/job.ts';
 import {
   artifactFromWire,
   failureFromWire,
+  lessonFromWire,
   progressFromWire,
   resultFromWire,
   stepFromWire,
@@ -21,13 +22,14 @@ export const runReportHandlers = (apply: Apply): Handlers => {
     return result === 'exhausted' ? giveUp('the last attempt failed') : ack;
   };
   return new Map([
-    on(CHANNELS.runStepped, ({ jobId, attempt, sequence, steps, progress }) =>
+    on(CHANNELS.runStepped, ({ jobId, attempt, sequence, steps, progress, lesson }) =>
       report(jobId, {
         kind: 'step',
         attempt,
         sequence,
         steps: steps.map(stepFromWire),
         progress: progress ? progressFromWire(progress) : null,
+        lesson: lessonFromWire(lesson),
       }),
     ),
     on(CHANNELS.runSucceeded, ({ jobId, attempt, result }) =>

@@ -24,8 +24,8 @@ const faultOf = ({ state, failure }: JobRecord): 'none' | 'user' | 'system' => {
 };
 
 /** When a queued job could first have been taken. */
-const dueAt = ({ attempt, createdAt, updatedAt, retryAt }: JobRecord): Date =>
-  retryAt ?? (attempt === 0 ? createdAt : updatedAt);
+const dueAt = ({ attempt, createdAt, updatedAt, runAt, retryAt }: JobRecord): Date =>
+  retryAt ?? (attempt === 0 ? (runAt ?? createdAt) : updatedAt);
 
 export const noteCreated = (): void => created.inc();
 
@@ -37,5 +37,5 @@ export const noteMove = (before: JobRecord, after: JobRecord): void => {
     waited.observe({ priority: before.priority }, secondsBetween(dueAt(before), after.updatedAt));
   if (!isFinal(after.state)) return;
   ended.inc({ state: after.state, fault: faultOf(after) });
-  lasted.observe({ state: after.state }, secondsBetween(after.createdAt, after.updatedAt));
+  lasted.observe({ state: after.state }, secondsBetween(after.runAt ?? after.createdAt, after.updatedAt));
 };

@@ -6,56 +6,29 @@
 import { coalesce } from '@esl/kit/coalesce';
 import { currentContext } from '@esl/kit/request-context';
 import { said } from '@esl/kit/said';
-import { Binary, type Collection, type Db, type Filter, MongoBulkWriteError } from 'mongodb';
-import type { JobFilter, JobSort, JobStore, Scope } from '../app/needs.ts';
+import { type ClientSession, type Filter, MongoBulkWriteError } from 'mongodb';
+import type { JobStore } from '../app/needs.ts';
 import type { Change } from '../domain/changes.ts';
 import { type JobId, type JobRecord, type JobState, later, type Origin } from '../domain/job.ts';
 import { isFinal } from '../domain/moves.ts';
+import { entriesOf, firstEntries, MAX_TIMELINE } from '../domain/timeline.ts';
 import { factEntry, type OutboxEntry, workEntry } from '../wire.ts';
+import {
+  type JobDocument,
+  type JobsCollection,
+  outboxOf,
+  RECORD_ONLY,
+  recordOf,
+  toStored,
+  WITHOUT_TIMELINE,
+} from './job-documents.ts';
 import { noteCreated, noteMove } from './job-times.ts';
-
-type StoredEntry = Omit<OutboxEntry, 'payload'> & { readonly payload: Binary };
-export type JobDocument = Omit<JobRecord, 'id'> & {
-  readonly _id: string;
-  readonly outbox: readonly StoredEntry[];
-};
-
-export type JobsCollection = Collection<JobDocument>;
+import { listJobDocuments } from './mongo-job-lists.ts';
 
 /** Duplicate key (MongoDB error code 11000). */
 const DUPLICATE_KEY = 11_000;
 const MAX_CONFLICTS = 20;
 const MAX_REMEMBERED = 1_000;
-
-export const openJobsCollection = async (db: Db): Promise<JobsCollection> => {
-  const jobs = db.collection<JobDocument>('jobs');
-  await jobs.createIndexes([
-    { name: 'owner', key: { ownerId: 1, _id: -1 } },
-    { name: 'dispatch', key: { dispatchAt: 1 }, partialFilterExpression: { state: 'queued' } },
-    { name: 'lease', key: { 'lease.expiresAt': 1 }, partialFilterExpression: { state: 'running' } },
-    { name: 'outbox', key: { updatedAt: 1 }, partialFilterExpression: { 'outbox.0': { $exists: true } } },
-    {
-      name: 'refresh',
-      key: { 'refresh.checkAt': 1 },
-      partialFilterExpression: { 'refresh.version': { $exists: true } },
-    },
-  ]);
-  return jobs;
-};
-
-const toStored = (entry: OutboxEntry): StoredEntry => ({ ...entry, payload: new Binary(entry.payload) });
-const fromStored = ({ payload, ...entry }: StoredEntry): OutboxEntry => ({
-  ...entry,
-  payload: payload.buffer,
-});
-
-export const recordOf = ({ _id, outbox: _outbox, ...fields }: JobDocument): JobRecord => ({
-  ...fields,
-  id: _id as JobId,
-});
-export const outboxOf = (document: JobDocument): OutboxEntry[] => document.outbox.map(fromStored);
-
-const NO_OUTBOX = { projection: { outbox: 0 } } as const;
 
 /** The outgoing messages of one write, in the order they must leave. */
 export type Outgoing = (jobId: JobId, entries: readonly OutboxEntry[]) => void;
@@ -64,45 +37,35 @@ export type Outgoing = (jobId: JobId, entries: readonly OutboxEntry[]) => void;
 export type Published = {
   readonly has: (entryId: string) => boolean;
   /** These entries have left the document: they need not be pulled any more. */
-  readonly dropped: (jobId: JobId, entryIds: readonly string[]) => void;
+  readonly dropped: (documentId: string, entryIds: readonly string[]) => void;
 };
 
-const scopeFilter = (scope: Scope): Filter<JobDocument> =>
-  scope === 'everyone' ? {} : { ownerId: scope.ownerId };
-
-/** The lowest UUIDv7 of a millisecond: creation times are filtered on the id, which an index already sorts. */
-const firstIdAt = (time: Date): string => {
-  const hex = time.getTime().toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+/** New jobs that a caller stores in a transaction of its own; `stored` announces them once it is committed. */
+export type CreateTogether = (records: readonly JobRecord[]) => {
+  readonly insert: (session: ClientSession) => Promise<void>;
+  readonly stored: () => void;
 };
 
-const listFilter = (scope: Scope, filter: JobFilter): Filter<JobDocument> => {
-  const clauses: Filter<JobDocument>[] = [scopeFilter(scope)];
-  if (filter.states.length > 0) clauses.push({ state: { $in: [...filter.states] } });
-  if (filter.preset !== null) clauses.push({ 'spec.preset': filter.preset });
-  if (filter.mode !== null) clauses.push({ 'spec.mode': filter.mode });
-  if (filter.notionDatabase !== null) clauses.push({ 'spec.notionDatabase': filter.notionDatabase });
-  if (filter.parentJobId !== null) clauses.push({ parentJobId: filter.parentJobId as JobId });
-  if (filter.createdFrom) clauses.push({ _id: { $gte: firstIdAt(filter.createdFrom) } });
-  if (filter.createdTo) clauses.push({ _id: { $lt: firstIdAt(filter.createdTo) } });
-  if (filter.finishedFrom) clauses.push({ finishedAt: { $gte: filter.finishedFrom } });
-  if (filter.finishedTo) clauses.push({ finishedAt: { $lt: filter.finishedTo } });
-  if (filter.hasError !== null) clauses.push({ failure: filter.hasError ? { $ne: null } : null });
-  return { $and: clauses };
-};
-
-const pageFilter = (sort: JobSort, after: { value: number; id: string } | null): Filter<JobDocument> => {
-  if (!after) return {};
-  const beyond = sort.startsWith('-') ? '$lt' : '$gt';
-  if (sort.endsWith('createdAt')) return { _id: { [beyond]: after.id } };
-  const at = new Date(after.value);
-  return { $or: [{ updatedAt: { [beyond]: at } }, { updatedAt: at, _id: { [beyond]: after.id } }] };
-};
+/** Who wants to know of each write, once it is stored. */
+export type Watcher = (before: JobRecord | null, after: JobRecord) => void;
 
 export const mongoJobStore = (
   jobs: JobsCollection,
-  { now, outgoing, published }: { now: () => Date; outgoing: Outgoing; published: Published },
-): JobStore => {
+  {
+    now,
+    outgoing,
+    published,
+    admit,
+    watch,
+  }: {
+    readonly now: () => Date;
+    readonly outgoing: Outgoing;
+    readonly published: Published;
+    /** Which of some new jobs are dispatched with the write that stores them. */
+    readonly admit: (record: JobRecord) => JobRecord;
+    readonly watch: Watcher;
+  },
+): JobStore & { readonly createTogether: CreateTogether } => {
   const remembered = new Map<JobId, { record: JobRecord; outbox: readonly OutboxEntry[] }>();
   const remember = (record: JobRecord, outbox: readonly OutboxEntry[]) => {
     remembered.delete(record.id);
@@ -113,38 +76,33 @@ export const mongoJobStore = (
   };
 
   const read = async (id: JobId) => {
-    const document = await jobs.findOne({ _id: id });
+    const document = await jobs.findOne({ _id: id }, WITHOUT_TIMELINE);
     if (!document) return null;
     return { record: recordOf(document), outbox: outboxOf(document) };
   };
 
+  const announceNew = ({ record, outbox }: Fresh) => {
+    remember(record, outbox);
+    noteCreated();
+    outgoing(record.id, outbox);
+    watch(null, record);
+  };
+
   const insert = async (records: readonly JobRecord[]): Promise<readonly JobRecord[]> => {
-    const fresh = records.map((record) => ({
-      record,
-      outbox: inNameOf(record.origin, [factEntry(record, 'created', null), workEntry(record, 'run')]),
-    }));
+    const fresh = records.map((record) => freshOf(admit(record)));
     const taken = new Set<number>();
     try {
-      await jobs.insertMany(
-        fresh.map(({ record: { id, ...fields }, outbox }) => ({
-          ...fields,
-          _id: id,
-          outbox: outbox.map(toStored),
-        })),
-        { ordered: false },
-      );
+      await jobs.insertMany(fresh.map(documentOf), { ordered: false });
     } catch (error) {
       const faults = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
       if (faults.length === 0 || faults.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
       for (const { index } of faults) taken.add(index);
     }
     return await Promise.all(
-      fresh.map(async ({ record, outbox }, index) => {
-        if (taken.has(index)) return (await read(record.id))?.record ?? record;
-        remember(record, outbox);
-        noteCreated();
-        outgoing(record.id, outbox);
-        return record;
+      fresh.map(async (one, index) => {
+        if (taken.has(index)) return (await read(one.record.id))?.record ?? one.record;
+        announceNew(one);
+        return one.record;
       }),
     );
   };
@@ -179,7 +137,8 @@ export const mongoJobStore = (
           version: record.version + 1,
           updatedAt: later(record.updatedAt, now()),
         };
-        const entries = inNameOf(callerOr(record.origin), entriesOf(job, wanted, record.state));
+        const entries = inNameOf(callerOr(record.origin), messagesOf(job, wanted, record.state));
+        const history = entriesOf(record, job, wanted.action ?? null);
         const done = known.outbox.filter((entry) => published.has(entry.id));
         const outbox = [...known.outbox.filter((entry) => !done.includes(entry)), ...entries];
         const result = await jobs.updateOne(
@@ -191,6 +150,7 @@ export const mongoJobStore = (
               updatedAt: job.updatedAt,
               outbox: outbox.map(toStored),
             },
+            ...(history.length > 0 && { $push: { timeline: { $each: history, $slice: -MAX_TIMELINE } } }),
           },
         );
         if (result.matchedCount === 1) {
@@ -201,6 +161,7 @@ export const mongoJobStore = (
             done.map((entry) => entry.id),
           );
           outgoing(id, outbox);
+          watch(record, job);
           return { job, changed: true };
         }
       }
@@ -211,10 +172,30 @@ export const mongoJobStore = (
 
   return {
     create: (records) => insertTogether(records),
+    createTogether: (records) => {
+      const fresh = records.map((record) => freshOf(record));
+      return {
+        insert: async (session) => {
+          await jobs.insertMany(fresh.map(documentOf), { session });
+        },
+        stored: () => fresh.forEach(announceNew),
+      };
+    },
     find: async (id) => {
-      const document = await jobs.findOne({ _id: id }, NO_OUTBOX);
+      const document = await jobs.findOne({ _id: id }, RECORD_ONLY);
       return document && recordOf(document);
     },
+    timeline: async (id) => {
+      const document = await jobs.findOne({ _id: id }, { projection: { outbox: 0 } });
+      return document && { job: recordOf(document), entries: document.timeline ?? [] };
+    },
+    note: async (id, entry) => {
+      const { at: _at, ...same } = entry;
+      await jobs.updateOne({ _id: id, timeline: { $not: { $elemMatch: same } } } as Filter<JobDocument>, {
+        $push: { timeline: { $each: [entry], $slice: -MAX_TIMELINE } },
+      });
+    },
+    running: (ownerId) => jobs.countDocuments({ ownerId, state: 'running' }),
     change,
     renew: async (workerId, runs, expiresAt) => {
       const ids = runs.map(({ id }) => id);
@@ -222,29 +203,17 @@ export const mongoJobStore = (
         { _id: { $in: ids }, state: 'running', 'lease.workerId': workerId },
         { $set: { 'lease.expiresAt': expiresAt } },
       );
-      const documents = await jobs.find({ _id: { $in: ids } }, NO_OUTBOX).toArray();
+      const documents = await jobs.find({ _id: { $in: ids } }, RECORD_ONLY).toArray();
       const byId = new Map(documents.map((document) => [document._id, recordOf(document)]));
       for (const id of ids) remembered.delete(id);
       return ids.map((id) => byId.get(id) ?? null);
     },
-    list: async (scope, filter, { sort, after, limit }) => {
-      const matching = listFilter(scope, filter);
-      const direction = sort.startsWith('-') ? -1 : 1;
-      const [documents, total] = await Promise.all([
-        jobs
-          .find({ $and: [matching, pageFilter(sort, after)] }, { ...NO_OUTBOX, maxTimeMS: 5_000 })
-          .sort(sort.endsWith('createdAt') ? { _id: direction } : { updatedAt: direction, _id: direction })
-          .limit(limit)
-          .toArray(),
-        jobs.countDocuments(matching, { maxTimeMS: 5_000 }),
-      ]);
-      return { jobs: documents.map(recordOf), total };
-    },
+    list: listJobDocuments(jobs, now),
     stats: async () => {
       const counts = await jobs
         .aggregate<{ _id: JobState; count: number }>([{ $group: { _id: '$state', count: { $sum: 1 } } }])
         .toArray();
-      const oldest = await jobs.find({ state: 'queued' }, NO_OUTBOX).sort({ _id: 1 }).limit(1).next();
+      const oldest = await jobs.find({ state: 'queued' }, RECORD_ONLY).sort({ _id: 1 }).limit(1).next();
       return {
         states: new Map(counts.map(({ _id, count }) => [_id, count])),
         oldestQueuedAt: oldest?.createdAt ?? null,
@@ -266,7 +235,24 @@ const inNameOf = (origin: Origin | null, entries: readonly OutboxEntry[]): Outbo
 const guardOf = ({ leaseOutBy }: Change): Filter<JobDocument> =>
   leaseOutBy ? { 'lease.expiresAt': { $lte: leaseOutBy } } : {};
 
-const entriesOf = (job: JobRecord, { fact, work }: Change, from: JobState): OutboxEntry[] => [
+const messagesOf = (job: JobRecord, { fact, work }: Change, from: JobState): OutboxEntry[] => [
   factEntry(job, fact, from),
   ...(work ? [workEntry(job, work)] : []),
 ];
+
+type Fresh = { readonly record: JobRecord; readonly outbox: readonly OutboxEntry[] };
+
+const freshOf = (record: JobRecord): Fresh => ({
+  record,
+  outbox: inNameOf(record.origin, [
+    factEntry(record, 'created', null),
+    ...(record.isDispatched ? [workEntry(record, 'run')] : []),
+  ]),
+});
+
+const documentOf = ({ record: { id, ...fields }, outbox }: Fresh): JobDocument => ({
+  ...fields,
+  _id: id,
+  outbox: outbox.map(toStored),
+  timeline: firstEntries({ id, ...fields }),
+});

@@ -1,8 +1,8 @@
-// The outbox relay: publishes what a job's document says has already happened.
+// The outbox relay: publishes what a document, a job's or a batch's, says has already happened.
 //   O1. An entry is pulled only after JetStream acknowledged it: at least once, never lost.
 //   O2. The event id is the message id: a repeat inside the stream's duplicate window is dropped. The sweep, which
 //       may come after that window, reads the job's last fact first and skips what the stream already has.
-//   O3. Facts of one job leave in version order; different jobs may overtake each other.
+//   O3. Facts of one document leave in version order; different documents may overtake each other.
 
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Bus } from '@esl/kit/bus';
@@ -11,9 +11,10 @@ import { counter } from '@esl/kit/metrics';
 import { publishBytes, SCHEMA_HEADER } from '@esl/kit/publish';
 import { withContext } from '@esl/kit/request-context';
 import { CHANNELS, STREAMS } from '@esl-pipeline/contracts/bus';
-import type { JobId } from '../domain/job.ts';
+import type { Collection } from 'mongodb';
 import type { OutboxEntry } from '../wire.ts';
-import { type JobsCollection, outboxOf, type Published, recordOf } from './mongo-job-store.ts';
+import { outboxOf, type StoredEntry } from './job-documents.ts';
+import type { Published } from './mongo-job-store.ts';
 
 const PULL_EVERY_MS = 1_000;
 const MAX_PULLED = 1_000;
@@ -23,8 +24,15 @@ const SWEEP_BATCH = 200;
 /** How many acknowledged ids are remembered; a forgotten one is only published once more, and dropped by its id. */
 const MAX_ACKED = 10_000;
 
+/** A document that carries the messages its writes have caused. */
+type WithOutbox = {
+  readonly _id: string;
+  readonly updatedAt: Date;
+  readonly outbox: readonly StoredEntry[];
+};
+
 export type OutboxRelay = {
-  readonly send: (jobId: JobId, entries: readonly OutboxEntry[]) => void;
+  readonly send: (documentId: string, entries: readonly OutboxEntry[]) => void;
   readonly published: Published;
   /** Publishes what crashed or failed publishers left behind. */
   readonly sweep: (now: Date) => Promise<void>;
@@ -36,35 +44,40 @@ const relayed = counter('esl_outbox_published_total', 'Outbox entries by result'
 
 const isFact = ({ channel }: OutboxEntry) => CHANNELS[channel].stream === 'JOBS';
 
-export const outboxRelay = (jobs: JobsCollection, bus: Bus, log: Log): OutboxRelay => {
+export const outboxRelay = <D extends WithOutbox>(
+  collection: Collection<D>,
+  bus: Bus,
+  log: Log,
+): OutboxRelay => {
+  const documents = collection as unknown as Collection<WithOutbox>;
   const acked = new Set<string>();
   const onTheWay = new Set<string>();
-  const lastFactOf = new Map<JobId, Promise<void>>();
-  const toPull = new Map<JobId, Set<string>>();
+  const lastFactOf = new Map<string, Promise<void>>();
+  const toPull = new Map<string, Set<string>>();
 
-  const acknowledge = (jobId: JobId, entryId: string) => {
+  const acknowledge = (documentId: string, entryId: string) => {
     acked.add(entryId);
     if (acked.size > MAX_ACKED) for (const oldest of acked) if (acked.delete(oldest)) break;
-    const ids = toPull.get(jobId) ?? new Set();
-    toPull.set(jobId, ids.add(entryId));
+    const ids = toPull.get(documentId) ?? new Set();
+    toPull.set(documentId, ids.add(entryId));
   };
 
-  const publishEntry = async (jobId: JobId, entry: OutboxEntry): Promise<void> => {
+  const publishEntry = async (documentId: string, entry: OutboxEntry): Promise<void> => {
     const result = await withContext(entry.origin ?? {}, () =>
       publishBytes(
         bus,
         CHANNELS[entry.channel],
-        jobId,
+        documentId,
         entry.payload,
         isFact(entry) ? { msgId: entry.id } : {},
       ),
     );
     relayed.inc({ result });
-    acknowledge(jobId, entry.id);
+    acknowledge(documentId, entry.id);
   };
 
-  const sendFacts = async (jobId: JobId, facts: readonly OutboxEntry[]): Promise<void> => {
-    for (const fact of facts) await publishEntry(jobId, fact);
+  const sendFacts = async (documentId: string, facts: readonly OutboxEntry[]): Promise<void> => {
+    for (const fact of facts) await publishEntry(documentId, fact);
   };
 
   const track = (entries: readonly OutboxEntry[], work: Promise<void>): Promise<void> => {
@@ -79,63 +92,64 @@ export const outboxRelay = (jobs: JobsCollection, bus: Bus, log: Log): OutboxRel
       });
   };
 
-  const send: OutboxRelay['send'] = (jobId, entries) => {
+  const send: OutboxRelay['send'] = (documentId, entries) => {
     const fresh = entries.filter(({ id }) => !acked.has(id) && !onTheWay.has(id));
     const facts = fresh.filter(isFact);
-    for (const work of fresh.filter((entry) => !isFact(entry))) void track([work], publishEntry(jobId, work));
+    for (const work of fresh.filter((entry) => !isFact(entry)))
+      void track([work], publishEntry(documentId, work));
     if (facts.length === 0) return;
-    const before = lastFactOf.get(jobId) ?? Promise.resolve();
+    const before = lastFactOf.get(documentId) ?? Promise.resolve();
     const sent = track(
       facts,
-      before.then(() => sendFacts(jobId, facts)),
+      before.then(() => sendFacts(documentId, facts)),
     );
-    lastFactOf.set(jobId, sent);
-    void sent.finally(() => lastFactOf.get(jobId) === sent && lastFactOf.delete(jobId));
+    lastFactOf.set(documentId, sent);
+    void sent.finally(() => lastFactOf.get(documentId) === sent && lastFactOf.delete(documentId));
   };
 
   const pull = async (): Promise<void> => {
     while (toPull.size > 0) {
       const batch = [...toPull].slice(0, MAX_PULLED);
       const entryIds = batch.flatMap(([, ids]) => [...ids]);
-      await jobs.updateMany(
-        { _id: { $in: batch.map(([jobId]) => jobId) } },
+      await documents.updateMany(
+        { _id: { $in: batch.map(([documentId]) => documentId) } },
         { $pull: { outbox: { id: { $in: entryIds } } } },
       );
-      for (const [jobId, ids] of batch) if (toPull.get(jobId) === ids) toPull.delete(jobId);
+      for (const [documentId, ids] of batch) if (toPull.get(documentId) === ids) toPull.delete(documentId);
     }
   };
   const pullQuietly = () =>
     pull().catch((error: unknown) => log.warn({ err: error }, 'outbox entries not pulled yet'));
   setInterval(pullQuietly, PULL_EVERY_MS).unref();
 
-  const lastVersionInStream = async (jobId: JobId): Promise<number> => {
-    const last = await bus.jsm.direct.getMessage(STREAMS.JOBS.name, { last_by_subj: `job.*.${jobId}` });
+  const lastVersionInStream = async (documentId: string): Promise<number> => {
+    const last = await bus.jsm.direct.getMessage(STREAMS.JOBS.name, { last_by_subj: `job.*.${documentId}` });
     const name = last?.header.get(SCHEMA_HEADER);
     const channel = Object.values(CHANNELS).find(({ schema }) => schema.typeName === name);
     if (!last || !channel) return 0;
     return (fromBinary(channel.schema, last.data) as { version?: number }).version ?? 0;
   };
 
-  const sweepJob = async (jobId: JobId, entries: readonly OutboxEntry[]): Promise<void> => {
+  const sweepDocument = async (documentId: string, entries: readonly OutboxEntry[]): Promise<void> => {
     const left = entries.filter(({ id }) => !onTheWay.has(id));
-    const known = left.some(isFact) ? await lastVersionInStream(jobId) : 0;
-    for (const entry of left) if (isFact(entry) && entry.version <= known) acknowledge(jobId, entry.id);
-    for (const { id } of left) if (acked.has(id)) acknowledge(jobId, id);
-    send(jobId, left);
+    const known = left.some(isFact) ? await lastVersionInStream(documentId) : 0;
+    for (const entry of left) if (isFact(entry) && entry.version <= known) acknowledge(documentId, entry.id);
+    for (const { id } of left) if (acked.has(id)) acknowledge(documentId, id);
+    send(documentId, left);
   };
 
   return {
     send,
     published: {
       has: (entryId) => acked.has(entryId),
-      dropped: (jobId, entryIds) => {
-        const ids = toPull.get(jobId);
+      dropped: (documentId, entryIds) => {
+        const ids = toPull.get(documentId);
         for (const id of entryIds) ids?.delete(id);
-        if (ids?.size === 0) toPull.delete(jobId);
+        if (ids?.size === 0) toPull.delete(documentId);
       },
     },
     sweep: async (now) => {
-      const left = await jobs
+      const left = await documents
         .find({
           'outbox.0': { $exists: true },
           updatedAt: { $lte: new Date(now.getTime() - LEFT_BEHIND_MS) },
@@ -143,7 +157,7 @@ export const outboxRelay = (jobs: JobsCollection, bus: Bus, log: Log): OutboxRel
         .sort({ updatedAt: 1 })
         .limit(SWEEP_BATCH)
         .toArray();
-      await Promise.all(left.map((document) => sweepJob(recordOf(document).id, outboxOf(document))));
+      await Promise.all(left.map((document) => sweepDocument(document._id, outboxOf(document))));
     },
     flush: async () => {
       await Promise.all(lastFactOf.values());

@@ -1,7 +1,7 @@
 import type { Bus } from '@esl/kit/bus';
 import { gauge, readOnScrape } from '@esl/kit/metrics';
 import { CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
-import type { JobsCollection } from './mongo-job-store.ts';
+import type { JobsCollection } from './job-documents.ts';
 
 const PER_CONSUMER = ['stream', 'consumer'] as const;
 const pending = gauge('esl_consumer_pending', 'Messages not yet delivered to a consumer', PER_CONSUMER);
@@ -12,7 +12,9 @@ const unacknowledged = gauge(
 );
 const stored = gauge('esl_stream_messages', 'Messages that a stream holds', ['stream']);
 const bytes = gauge('esl_stream_bytes', 'Bytes that a stream holds', ['stream']);
-const live = gauge('esl_jobs', 'Jobs that have not come to an end', ['state']);
+const live = gauge('esl_jobs', 'Jobs that have not come to an end; scheduled ones wait for their time', [
+  'state',
+]);
 const oldestQueued = gauge('esl_oldest_queued_seconds', 'Age of the oldest queued job; 0 when none waits');
 const oldestUnsent = gauge(
   'esl_outbox_oldest_seconds',
@@ -43,11 +45,15 @@ const readStreams = async ({ jsm }: Bus): Promise<void> => {
 const readJobs = async (jobs: JobsCollection): Promise<void> => {
   for (const each of [live, oldestQueued, oldestUnsent]) each.reset();
   const options = { maxTimeMS: MONGO_MS };
-  const [queued, running, first, unsent] = await Promise.all([
-    jobs.countDocuments({ state: 'queued' }, { ...options, hint: 'dispatch' }),
+  const now = new Date();
+  const waitsForItsTime = { state: 'queued', isDispatched: false, dispatchAt: { $gt: now } } as const;
+  const isDue = { state: 'queued', $or: [{ runAt: null }, { runAt: { $lte: now } }] } as const;
+  const [queued, scheduled, running, first, unsent] = await Promise.all([
+    jobs.countDocuments({ state: 'queued' }, { ...options, hint: 'due' }),
+    jobs.countDocuments(waitsForItsTime, { ...options, hint: 'due' }),
     jobs.countDocuments({ state: 'running' }, { ...options, hint: 'lease' }),
     jobs
-      .find({ state: 'queued' }, { ...options, hint: 'dispatch', projection: { createdAt: 1 } })
+      .find(isDue, { ...options, hint: 'due', projection: { createdAt: 1 } })
       .sort({ createdAt: 1 })
       .limit(1)
       .next(),
@@ -57,7 +63,8 @@ const readJobs = async (jobs: JobsCollection): Promise<void> => {
       .limit(1)
       .next(),
   ]);
-  live.set({ state: 'queued' }, queued);
+  live.set({ state: 'queued' }, queued - scheduled);
+  live.set({ state: 'scheduled' }, scheduled);
   live.set({ state: 'running' }, running);
   oldestQueued.set(ageSeconds(first?.createdAt));
   oldestUnsent.set(ageSeconds(unsent?.updatedAt));

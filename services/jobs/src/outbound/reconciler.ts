@@ -1,6 +1,7 @@
 // The reconciler: makes true what a crash, a lost message or a lost stream left undone. MongoDB is the only truth.
 //   R1. Every pass may run in every replica at once: all it does is guarded or harmless when repeated.
-//   R2. A queued job whose time has come has a work message; a second one on its subject is refused by the stream.
+//   R2. A queued job whose time has come is dispatched as soon as its lane has room (dispatcher.ts). A dispatched one
+//       has a work message; a second one on its subject is refused by the stream.
 //   R3. A running job whose lease is out goes back to the queue; its old message is removed, so that the new one
 //       need not wait for the lost worker's.
 //   R4. When a stream was made anew, all live jobs are announced and queued again.
@@ -18,7 +19,9 @@ import type { JobStore } from '../app/needs.ts';
 import { loseLease, REFRESH_CHECK_MS } from '../domain/changes.ts';
 import { DISPATCH_CHECK_MS, type JobRecord } from '../domain/job.ts';
 import { factEntry, workEntry } from '../wire.ts';
-import { type JobDocument, type JobsCollection, recordOf } from './mongo-job-store.ts';
+import type { BatchEvents } from './batch-events.ts';
+import type { Dispatcher, Lane } from './dispatcher.ts';
+import { type JobDocument, type JobsCollection, RECORD_ONLY, recordOf } from './job-documents.ts';
 import type { OutboxRelay } from './outbox-relay.ts';
 
 const EVERY_MS = 500;
@@ -32,9 +35,16 @@ type Parts = {
   readonly store: JobStore;
   readonly bus: Bus;
   readonly relay: OutboxRelay;
+  readonly dispatch: Dispatcher;
+  readonly batches: BatchEvents;
   readonly now: () => Date;
   readonly log: Log;
 };
+
+/** All lanes with a backlog are looked at this often, in ms. */
+const ALL_LANES_EVERY_MS = 5_000;
+/** Clocks of replicas differ, and a write may be seen a little after its time, in ms. */
+const OVERLAP_MS = 2_000;
 
 const after = (now: Date, ms: number) => new Date(now.getTime() + ms);
 
@@ -48,12 +58,11 @@ const sendWork = async (bus: Bus, job: JobRecord, work: 'run' | 'refresh') => {
   return { job, result };
 };
 
-const dispatchDue = async ({ jobs, bus, now }: Parts): Promise<void> => {
+/** Makes sure of the messages of jobs that were dispatched some time ago and still wait. */
+const sendAgain = async ({ jobs, bus, now }: Parts): Promise<void> => {
   const at = now();
-  const due = await jobs
-    .find({ state: 'queued', dispatchAt: { $lte: at } })
-    .limit(BATCH)
-    .toArray();
+  const overdue = { state: 'queued', isDispatched: true, dispatchAt: { $lte: at } } as const;
+  const due = await jobs.find(overdue, RECORD_ONLY).limit(BATCH).toArray();
   const sent = await Promise.all(due.map((document) => sendWork(bus, recordOf(document), 'run')));
   for (const [result, checkMs] of [
     ['stored', DISPATCH_CHECK_MS],
@@ -61,11 +70,49 @@ const dispatchDue = async ({ jobs, bus, now }: Parts): Promise<void> => {
   ] as const) {
     const ids = sent.filter((one) => one.result === result).map(({ job }) => job.id);
     if (ids.length === 0) continue;
-    await jobs.updateMany(
-      { _id: { $in: ids }, state: 'queued', dispatchAt: { $lte: at } },
-      { $set: { dispatchAt: after(at, checkMs) } },
-    );
+    await jobs.updateMany({ ...overdue, _id: { $in: ids } }, { $set: { dispatchAt: after(at, checkMs) } });
   }
+};
+
+/** Lanes with jobs that became due after `since` and were not dispatched. */
+const dueLanes = (jobs: JobsCollection, since: Date, at: Date): Promise<Lane[]> =>
+  jobs
+    .aggregate<Lane>([
+      { $match: { state: 'queued', isDispatched: false, dispatchAt: { $gt: since, $lte: at } } },
+      { $group: { _id: { ownerId: '$ownerId', priority: '$priority' } } },
+      { $replaceRoot: { newRoot: '$_id' } },
+    ])
+    .toArray();
+
+/**
+ * Fills the lanes whose jobs have just become due: scheduled ones, retries, and those that a crash left. Every few
+ * seconds all lanes with a backlog are looked at, so that one which nobody filled goes on.
+ */
+const dispatchDue = () => {
+  let lookedAt = 0;
+  let lookedAtAll = 0;
+  return async ({ jobs, dispatch, now }: Parts): Promise<void> => {
+    const at = now().getTime();
+    const isForAll = at - lookedAtAll >= ALL_LANES_EVERY_MS;
+    const since = isForAll ? 0 : lookedAt - OVERLAP_MS;
+    await dispatch.fillAll(await dueLanes(jobs, new Date(since), new Date(at)));
+    lookedAt = at;
+    if (isForAll) lookedAtAll = at;
+  };
+};
+
+/** How long until the next job becomes due, at most `maxMs`. */
+const untilNextDue = async ({ jobs, now }: Parts, maxMs: number): Promise<number> => {
+  const at = now();
+  const next = await jobs
+    .find(
+      { state: 'queued', isDispatched: false, dispatchAt: { $gt: at, $lte: after(at, maxMs) } },
+      { projection: { dispatchAt: 1 } },
+    )
+    .sort({ dispatchAt: 1 })
+    .limit(1)
+    .next();
+  return next?.dispatchAt ? next.dispatchAt.getTime() - at.getTime() + 1 : maxMs;
 };
 
 const loseExpiredLeases = async ({ jobs, store, bus, now }: Parts): Promise<void> => {
@@ -113,8 +160,7 @@ const rebuild = async ({ jobs, bus, now }: Parts): Promise<void> => {
     );
   }
   const at = now();
-  await jobs.updateMany({ state: 'queued', retryAt: null }, { $set: { dispatchAt: at } });
-  await jobs.updateMany({ state: 'queued', retryAt: { $ne: null } }, [{ $set: { dispatchAt: '$retryAt' } }]);
+  await jobs.updateMany({ state: 'queued', isDispatched: true }, { $set: { dispatchAt: at } });
 };
 
 const noticeNewStreams = async (parts: Parts): Promise<void> => {
@@ -140,7 +186,9 @@ export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void
     new_streams: noticeNewStreams,
     outbox: ({ relay, now }) => relay.sweep(now()),
     leases: loseExpiredLeases,
-    dispatch: dispatchDue,
+    due: dispatchDue(),
+    dispatched: sendAgain,
+    batches: ({ batches }) => batches.announce(),
     refreshes: askForRefreshes,
   };
   while (!signal.aborted) {
@@ -156,6 +204,8 @@ export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void
         await parts.bus.restore().catch(() => {});
       }
     }
-    await delay(EVERY_MS * (0.75 + Math.random() / 2), null, { signal }).catch(() => {});
+    const pauseMs = EVERY_MS * (0.75 + Math.random() / 2);
+    const waitMs = await untilNextDue(parts, pauseMs).catch(() => pauseMs);
+    await delay(waitMs, null, { signal }).catch(() => {});
   }
 };

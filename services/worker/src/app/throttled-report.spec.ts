@@ -4,7 +4,11 @@ import type { RunProgress } from '../pipeline/run-pipeline.ts';
 import { REPORT_EVERY_MS, throttledReport } from './throttled-report.ts';
 
 const log = createLog('test', 'silent');
-const at = (done: number): RunProgress => ({ steps: [], progress: { step: 'tts', done, total: 9 } });
+const at = (done: number): RunProgress => ({
+  steps: [],
+  progress: { step: 'tts', done, total: 9 },
+  lesson: null,
+});
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

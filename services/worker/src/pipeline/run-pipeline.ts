@@ -14,6 +14,7 @@ import { orAborted } from '../or-aborted.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type {
   Artifact,
+  LessonSummary,
   NarrationSummary,
   Ports,
   Progress,
@@ -40,7 +41,11 @@ export type RunEnd =
   /** The signal fired first; its reason says why. */
   | { readonly kind: 'stopped'; readonly result: RunResult };
 
-export type RunProgress = { readonly steps: readonly Step[]; readonly progress: Progress | null };
+export type RunProgress = {
+  readonly steps: readonly Step[];
+  readonly progress: Progress | null;
+  readonly lesson: LessonSummary | null;
+};
 
 const took = longSeconds('esl_step_seconds', 'Time a step of the pipeline took', ['step', 'state']);
 
@@ -73,6 +78,7 @@ export const runPipeline = async (
   const found: Finding[] = [];
   const results: Run['results'] = {};
   let narration: NarrationSummary | null = null;
+  let lesson: LessonSummary | null = null;
   let failure: { step: StepName | null; error: RunError } | null = null;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
@@ -84,6 +90,7 @@ export const runPipeline = async (
     findings: found,
     artifacts: artifactsOf(results),
     narration,
+    lesson,
   });
   const fail = (step: StepName | null, error: unknown) => {
     if (failure || signal.aborted) return;
@@ -93,7 +100,7 @@ export const runPipeline = async (
   const change = (name: StepName, fields: Partial<Step>) => {
     const step = steps.get(name);
     if (step) steps.set(name, { ...step, ...fields });
-    report({ steps: [...steps.values()], progress: shownProgress(steps, units) });
+    report({ steps: [...steps.values()], progress: shownProgress(steps, units), lesson });
   };
 
   const perform = async (spec: StepSpec, run: Run): Promise<void> => {
@@ -154,7 +161,10 @@ export const runPipeline = async (
     const narrating = (told: NarrationSummary) => {
       narration = told;
     };
-    const run: Run = { job, ports, checkpoint, results, warn, find, narrating };
+    const read = (summary: LessonSummary) => {
+      lesson = summary;
+    };
+    const run: Run = { job, ports, checkpoint, results, warn, find, narrating, read };
     const ends = new Map<StepName, Promise<void>>();
     for (const spec of STEPS) {
       const needed = spec.needs.map((name) => ends.get(name));

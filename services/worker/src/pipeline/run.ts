@@ -30,6 +30,14 @@ export type RunJob = {
   readonly spec: JobSpec;
 };
 
+/** What the front matter says, once it has been read. */
+export type LessonSummary = {
+  readonly title: string;
+  readonly student: string;
+  readonly level: string;
+  readonly topic: string;
+};
+
 /** Something the user should know that does not stop the job. */
 export type Warning = { readonly code: string; readonly message: string };
 
@@ -62,6 +70,7 @@ export type RunResult = {
   readonly findings: readonly Finding[];
   readonly artifacts: readonly Artifact[];
   readonly narration: NarrationSummary | null;
+  readonly lesson: LessonSummary | null;
 };
 
 /** What the user learns of a narration, from the moment its voices are cast. */
@@ -136,6 +145,8 @@ export type Run = {
   readonly find: (findings: readonly Finding[]) => void;
   /** Tells what is known of the narration by now. */
   readonly narrating: (narration: NarrationSummary) => void;
+  /** Says what the front matter says, also when the lesson cannot be run. */
+  readonly read: (lesson: LessonSummary) => void;
 };
 
 export type StepTools = {

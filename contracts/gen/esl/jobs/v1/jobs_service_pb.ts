@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Job, JobPriority, JobSpec, JobState } from "./job_pb.ts";
+import type { Failure, Job, JobPriority, JobSpec, JobState, StepState } from "./job_pb.ts";
 import { file_esl_jobs_v1_job } from "./job_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file esl/jobs/v1/jobs_service.proto.
  */
 export const file_esl_jobs_v1_jobs_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lc2wvam9icy92MS9qb2JzX3NlcnZpY2UucHJvdG8SC2VzbC5qb2JzLnYxIjgKBVNjb3BlEhIKCG93bmVyX2lkGAEgASgJSAASEgoIZXZlcnlvbmUYAiABKAhIAEIHCgVyZWFjaCKCAQoGT3JpZ2luEhcKCnJlcXVlc3RfaWQYASABKAlIAIgBARIYCgt0cmFjZXBhcmVudBgCIAEoCUgBiAEBEhcKCnRyYWNlc3RhdGUYAyABKAlIAogBAUINCgtfcmVxdWVzdF9pZEIOCgxfdHJhY2VwYXJlbnRCDQoLX3RyYWNlc3RhdGUiyQEKBk5ld0pvYhIKCgJpZBgBIAEoCRIQCghvd25lcl9pZBgCIAEoCRIiCgRzcGVjGAMgASgLMhQuZXNsLmpvYnMudjEuSm9iU3BlYxIqCghwcmlvcml0eRgEIAEoDjIYLmVzbC5qb2JzLnYxLkpvYlByaW9yaXR5EhoKDXBhcmVudF9qb2JfaWQYBSABKAlIAIgBARIjCgZvcmlnaW4YDyABKAsyEy5lc2wuam9icy52MS5PcmlnaW5CEAoOX3BhcmVudF9qb2JfaWQiNgoRQ3JlYXRlSm9ic1JlcXVlc3QSIQoEam9icxgBIAMoCzITLmVzbC5qb2JzLnYxLk5ld0pvYiI0ChJDcmVhdGVKb2JzUmVzcG9uc2USHgoEam9icxgBIAMoCzIQLmVzbC5qb2JzLnYxLkpvYiJCCg1HZXRKb2JSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSDgoGam9iX2lkGAIgASgJIi8KDkdldEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmVzbC5qb2JzLnYxLkpvYiKuBAoPTGlzdEpvYnNSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkSIgoEc29ydBgEIAEoDjIULmVzbC5qb2JzLnYxLkpvYlNvcnQSJQoGc3RhdGVzGAUgAygOMhUuZXNsLmpvYnMudjEuSm9iU3RhdGUSEwoGcHJlc2V0GAYgASgJSACIAQESEQoEbW9kZRgHIAEoCUgBiAEBEhwKD25vdGlvbl9kYXRhYmFzZRgIIAEoCUgCiAEBEhoKDXBhcmVudF9qb2JfaWQYCSABKAlIA4gBARIwCgxjcmVhdGVkX2Zyb20YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfdG8YCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWZpbmlzaGVkX2Zyb20YDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX3RvGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCgloYXNfZXJyb3IYDiABKAhIBIgBAUIJCgdfcHJlc2V0QgcKBV9tb2RlQhIKEF9ub3Rpb25fZGF0YWJhc2VCEAoOX3BhcmVudF9qb2JfaWRCDAoKX2hhc19lcnJvciJaChBMaXN0Sm9ic1Jlc3BvbnNlEh4KBGpvYnMYASADKAsyEC5lc2wuam9icy52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBXRvdGFsGAMgASgEIhEKD0dldFN0YXRzUmVxdWVzdCLFAQoQR2V0U3RhdHNSZXNwb25zZRI4CgZzdGF0ZXMYASADKAsyKC5lc2wuam9icy52MS5HZXRTdGF0c1Jlc3BvbnNlLlN0YXRlQ291bnQSNAoQb2xkZXN0X3F1ZXVlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaQQoKU3RhdGVDb3VudBIkCgVzdGF0ZRgBIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEg0KBWNvdW50GAIgASgEIjQKD0NsYWltUnVuUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJIowBChBDbGFpbVJ1blJlc3BvbnNlEicKB2NsYWltZWQYASABKAsyFC5lc2wuam9icy52MS5DbGFpbWVkSAASIQoEYnVzeRgCIAEoCzIRLmVzbC5qb2JzLnYxLkJ1c3lIABIhCgRnb25lGAMgASgLMhEuZXNsLmpvYnMudjEuR29uZUgAQgkKB291dGNvbWUiXgoHQ2xhaW1lZBIdCgNqb2IYASABKAsyEC5lc2wuam9icy52MS5Kb2ISNAoQbGVhc2VfZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiHgoEQnVzeRIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIsCgRHb25lEiQKBXN0YXRlGAEgASgOMhUuZXNsLmpvYnMudjEuSm9iU3RhdGUiKQoGUnVuUmVmEg4KBmpvYl9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNIkgKEFJlbmV3UnVuc1JlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEiEKBHJ1bnMYAiADKAsyEy5lc2wuam9icy52MS5SdW5SZWYiOwoRUmVuZXdSdW5zUmVzcG9uc2USJgoIcmVuZXdhbHMYASADKAsyFC5lc2wuam9icy52MS5SZW5ld2FsInkKB1JlbmV3YWwSDgoGam9iX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuZXNsLmpvYnMudjEuUmVuZXdhbFN0YXRlEjQKEGxlYXNlX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEVJlbGVhc2VSdW5SZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIRCgl3b3JrZXJfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDSIUChJSZWxlYXNlUnVuUmVzcG9uc2UiZQoQQ2FuY2VsSm9iUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCRITCgZyZWFzb24YAyABKAlIAIgBAUIJCgdfcmVhc29uIjIKEUNhbmNlbEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmVzbC5qb2JzLnYxLkpvYiKaAQoTRWRpdE1ldGFkYXRhUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCRITCgZwcmVzZXQYAyABKAlIAIgBARIcCg9ub3Rpb25fZGF0YWJhc2UYBCABKAlIAYgBAUIJCgdfcHJlc2V0QhIKEF9ub3Rpb25fZGF0YWJhc2UiNQoURWRpdE1ldGFkYXRhUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iKo0BCgdKb2JTb3J0EhgKFEpPQl9TT1JUX1VOU1BFQ0lGSUVEEAASGQoVSk9CX1NPUlRfQ1JFQVRFRF9ERVNDEAESGAoUSk9CX1NPUlRfQ1JFQVRFRF9BU0MQAhIZChVKT0JfU09SVF9VUERBVEVEX0RFU0MQAxIYChRKT0JfU09SVF9VUERBVEVEX0FTQxAEKnoKDFJlbmV3YWxTdGF0ZRIdChlSRU5FV0FMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUkVORVdBTF9TVEFURV9IRUxEEAESGwoXUkVORVdBTF9TVEFURV9DQU5DRUxMRUQQAhIWChJSRU5FV0FMX1NUQVRFX0xPU1QQAzK2BQoLSm9ic1NlcnZpY2USTQoKQ3JlYXRlSm9icxIeLmVzbC5qb2JzLnYxLkNyZWF0ZUpvYnNSZXF1ZXN0Gh8uZXNsLmpvYnMudjEuQ3JlYXRlSm9ic1Jlc3BvbnNlEkEKBkdldEpvYhIaLmVzbC5qb2JzLnYxLkdldEpvYlJlcXVlc3QaGy5lc2wuam9icy52MS5HZXRKb2JSZXNwb25zZRJHCghMaXN0Sm9icxIcLmVzbC5qb2JzLnYxLkxpc3RKb2JzUmVxdWVzdBodLmVzbC5qb2JzLnYxLkxpc3RKb2JzUmVzcG9uc2USRwoIR2V0U3RhdHMSHC5lc2wuam9icy52MS5HZXRTdGF0c1JlcXVlc3QaHS5lc2wuam9icy52MS5HZXRTdGF0c1Jlc3BvbnNlEkcKCENsYWltUnVuEhwuZXNsLmpvYnMudjEuQ2xhaW1SdW5SZXF1ZXN0Gh0uZXNsLmpvYnMudjEuQ2xhaW1SdW5SZXNwb25zZRJKCglSZW5ld1J1bnMSHS5lc2wuam9icy52MS5SZW5ld1J1bnNSZXF1ZXN0Gh4uZXNsLmpvYnMudjEuUmVuZXdSdW5zUmVzcG9uc2USTQoKUmVsZWFzZVJ1bhIeLmVzbC5qb2JzLnYxLlJlbGVhc2VSdW5SZXF1ZXN0Gh8uZXNsLmpvYnMudjEuUmVsZWFzZVJ1blJlc3BvbnNlEkoKCUNhbmNlbEpvYhIdLmVzbC5qb2JzLnYxLkNhbmNlbEpvYlJlcXVlc3QaHi5lc2wuam9icy52MS5DYW5jZWxKb2JSZXNwb25zZRJTCgxFZGl0TWV0YWRhdGESIC5lc2wuam9icy52MS5FZGl0TWV0YWRhdGFSZXF1ZXN0GiEuZXNsLmpvYnMudjEuRWRpdE1ldGFkYXRhUmVzcG9uc2ViBnByb3RvMw", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
+  fileDesc("Ch5lc2wvam9icy92MS9qb2JzX3NlcnZpY2UucHJvdG8SC2VzbC5qb2JzLnYxIjgKBVNjb3BlEhIKCG93bmVyX2lkGAEgASgJSAASEgoIZXZlcnlvbmUYAiABKAhIAEIHCgVyZWFjaCKCAQoGT3JpZ2luEhcKCnJlcXVlc3RfaWQYASABKAlIAIgBARIYCgt0cmFjZXBhcmVudBgCIAEoCUgBiAEBEhcKCnRyYWNlc3RhdGUYAyABKAlIAogBAUINCgtfcmVxdWVzdF9pZEIOCgxfdHJhY2VwYXJlbnRCDQoLX3RyYWNlc3RhdGUimQIKBk5ld0pvYhIKCgJpZBgBIAEoCRIQCghvd25lcl9pZBgCIAEoCRIiCgRzcGVjGAMgASgLMhQuZXNsLmpvYnMudjEuSm9iU3BlYxIqCghwcmlvcml0eRgEIAEoDjIYLmVzbC5qb2JzLnYxLkpvYlByaW9yaXR5EhoKDXBhcmVudF9qb2JfaWQYBSABKAlIAIgBARIVCghiYXRjaF9pZBgGIAEoCUgBiAEBEioKBnJ1bl9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoGb3JpZ2luGA8gASgLMhMuZXNsLmpvYnMudjEuT3JpZ2luQhAKDl9wYXJlbnRfam9iX2lkQgsKCV9iYXRjaF9pZCI2ChFDcmVhdGVKb2JzUmVxdWVzdBIhCgRqb2JzGAEgAygLMhMuZXNsLmpvYnMudjEuTmV3Sm9iIjQKEkNyZWF0ZUpvYnNSZXNwb25zZRIeCgRqb2JzGAEgAygLMhAuZXNsLmpvYnMudjEuSm9iIkIKDUdldEpvYlJlcXVlc3QSIQoFc2NvcGUYASABKAsyEi5lc2wuam9icy52MS5TY29wZRIOCgZqb2JfaWQYAiABKAkiLwoOR2V0Sm9iUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iIpwFCg9MaXN0Sm9ic1JlcXVlc3QSIQoFc2NvcGUYASABKAsyEi5lc2wuam9icy52MS5TY29wZRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRIiCgRzb3J0GAQgASgOMhQuZXNsLmpvYnMudjEuSm9iU29ydBIlCgZzdGF0ZXMYBSADKA4yFS5lc2wuam9icy52MS5Kb2JTdGF0ZRITCgZwcmVzZXQYBiABKAlIAIgBARIRCgRtb2RlGAcgASgJSAGIAQESHAoPbm90aW9uX2RhdGFiYXNlGAggASgJSAKIAQESGgoNcGFyZW50X2pvYl9pZBgJIAEoCUgDiAEBEjAKDGNyZWF0ZWRfZnJvbRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF90bxgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNZmluaXNoZWRfZnJvbRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfdG8YDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCWhhc19lcnJvchgOIAEoCEgEiAEBEhUKCGJhdGNoX2lkGA8gASgJSAWIAQESKgoIcHJpb3JpdHkYECABKA4yGC5lc2wuam9icy52MS5Kb2JQcmlvcml0eRISCgVxdWVyeRgRIAEoCUgGiAEBQgkKB19wcmVzZXRCBwoFX21vZGVCEgoQX25vdGlvbl9kYXRhYmFzZUIQCg5fcGFyZW50X2pvYl9pZEIMCgpfaGFzX2Vycm9yQgsKCV9iYXRjaF9pZEIICgZfcXVlcnkiWgoQTGlzdEpvYnNSZXNwb25zZRIeCgRqb2JzGAEgAygLMhAuZXNsLmpvYnMudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoBCIRCg9HZXRTdGF0c1JlcXVlc3QixQEKEEdldFN0YXRzUmVzcG9uc2USOAoGc3RhdGVzGAEgAygLMiguZXNsLmpvYnMudjEuR2V0U3RhdHNSZXNwb25zZS5TdGF0ZUNvdW50EjQKEG9sZGVzdF9xdWV1ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGkEKClN0YXRlQ291bnQSJAoFc3RhdGUYASABKA4yFS5lc2wuam9icy52MS5Kb2JTdGF0ZRINCgVjb3VudBgCIAEoBCI0Cg9DbGFpbVJ1blJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCSKMAQoQQ2xhaW1SdW5SZXNwb25zZRInCgdjbGFpbWVkGAEgASgLMhQuZXNsLmpvYnMudjEuQ2xhaW1lZEgAEiEKBGJ1c3kYAiABKAsyES5lc2wuam9icy52MS5CdXN5SAASIQoEZ29uZRgDIAEoCzIRLmVzbC5qb2JzLnYxLkdvbmVIAEIJCgdvdXRjb21lIl4KB0NsYWltZWQSHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iEjQKEGxlYXNlX2V4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIh4KBEJ1c3kSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iLAoER29uZRIkCgVzdGF0ZRgBIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlIikKBlJ1blJlZhIOCgZqb2JfaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoDSJIChBSZW5ld1J1bnNSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCRIhCgRydW5zGAIgAygLMhMuZXNsLmpvYnMudjEuUnVuUmVmIjsKEVJlbmV3UnVuc1Jlc3BvbnNlEiYKCHJlbmV3YWxzGAEgAygLMhQuZXNsLmpvYnMudjEuUmVuZXdhbCJ5CgdSZW5ld2FsEg4KBmpvYl9pZBgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLmVzbC5qb2JzLnYxLlJlbmV3YWxTdGF0ZRI0ChBsZWFzZV9leHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChFSZWxlYXNlUnVuUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0iFAoSUmVsZWFzZVJ1blJlc3BvbnNlIoMBChBDYW5jZWxKb2JSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSDgoGam9iX2lkGAIgASgJEhMKBnJlYXNvbhgDIAEoCUgAiAEBEhIKBWFjdG9yGAQgASgJSAGIAQFCCQoHX3JlYXNvbkIICgZfYWN0b3IiMgoRQ2FuY2VsSm9iUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iIrgBChNFZGl0TWV0YWRhdGFSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSDgoGam9iX2lkGAIgASgJEhMKBnByZXNldBgDIAEoCUgAiAEBEhwKD25vdGlvbl9kYXRhYmFzZRgEIAEoCUgBiAEBEhIKBWFjdG9yGAUgASgJSAKIAQFCCQoHX3ByZXNldEISChBfbm90aW9uX2RhdGFiYXNlQggKBl9hY3RvciI1ChRFZGl0TWV0YWRhdGFSZXNwb25zZRIdCgNqb2IYASABKAsyEC5lc2wuam9icy52MS5Kb2IivwEKFFJlc2NoZWR1bGVKb2JSZXF1ZXN0EiEKBXNjb3BlGAEgASgLMhIuZXNsLmpvYnMudjEuU2NvcGUSDgoGam9iX2lkGAIgASgJEioKBnJ1bl9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoIcHJpb3JpdHkYBCABKA4yGC5lc2wuam9icy52MS5Kb2JQcmlvcml0eRISCgVhY3RvchgFIAEoCUgAiAEBQggKBl9hY3RvciI2ChVSZXNjaGVkdWxlSm9iUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iInYKD1JldHJ5Sm9iUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCRISCgpuZXdfam9iX2lkGAMgASgJEhIKBWFjdG9yGAQgASgJSACIAQFCCAoGX2FjdG9yIjEKEFJldHJ5Sm9iUmVzcG9uc2USHQoDam9iGAEgASgLMhAuZXNsLmpvYnMudjEuSm9iIkcKEkdldFRpbWVsaW5lUmVxdWVzdBIhCgVzY29wZRgBIAEoCzISLmVzbC5qb2JzLnYxLlNjb3BlEg4KBmpvYl9pZBgCIAEoCSJCChNHZXRUaW1lbGluZVJlc3BvbnNlEisKB2VudHJpZXMYASADKAsyGi5lc2wuam9icy52MS5UaW1lbGluZUVudHJ5IuwBCg1UaW1lbGluZUVudHJ5EiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVzdGF0ZRgCIAEoCzIXLmVzbC5qb2JzLnYxLlN0YXRlRW50cnlIABImCgRzdGVwGAMgASgLMhYuZXNsLmpvYnMudjEuU3RlcEVudHJ5SAASLAoHYXR0ZW1wdBgEIAEoCzIZLmVzbC5qb2JzLnYxLkF0dGVtcHRFbnRyeUgAEioKBmFjdGlvbhgFIAEoCzIYLmVzbC5qb2JzLnYxLkFjdGlvbkVudHJ5SABCBwoFZW50cnkiVwoKU3RhdGVFbnRyeRIkCgVzdGF0ZRgBIAEoDjIVLmVzbC5qb2JzLnYxLkpvYlN0YXRlEiMKBGZyb20YAiABKA4yFS5lc2wuam9icy52MS5Kb2JTdGF0ZSJxCglTdGVwRW50cnkSDAoEbmFtZRgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLmVzbC5qb2JzLnYxLlN0ZXBTdGF0ZRIPCgdhdHRlbXB0GAMgASgNEhMKBmRldGFpbBgEIAEoCUgAiAEBQgkKB19kZXRhaWwiywIKDEF0dGVtcHRFbnRyeRIPCgdhdHRlbXB0GAEgASgNEjIKB291dGNvbWUYAiABKA4yIS5lc2wuam9icy52MS5BdHRlbXB0RW50cnkuT3V0Y29tZRIqCgdmYWlsdXJlGAMgASgLMhQuZXNsLmpvYnMudjEuRmFpbHVyZUgAiAEBEiwKCHJldHJ5X2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKPAQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASEwoPT1VUQ09NRV9TVEFSVEVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAhIUChBPVVRDT01FX1JFTEVBU0VEEAMSFQoRT1VUQ09NRV9TVUNDRUVERUQQBBIVChFPVVRDT01FX0NBTkNFTExFRBAFQgoKCF9mYWlsdXJlIkoKC0FjdGlvbkVudHJ5EgwKBHR5cGUYASABKAkSDQoFYWN0b3IYAiABKAkSEwoGZGV0YWlsGAMgASgJSACIAQFCCQoHX2RldGFpbCqNAQoHSm9iU29ydBIYChRKT0JfU09SVF9VTlNQRUNJRklFRBAAEhkKFUpPQl9TT1JUX0NSRUFURURfREVTQxABEhgKFEpPQl9TT1JUX0NSRUFURURfQVNDEAISGQoVSk9CX1NPUlRfVVBEQVRFRF9ERVNDEAMSGAoUSk9CX1NPUlRfVVBEQVRFRF9BU0MQBCp6CgxSZW5ld2FsU3RhdGUSHQoZUkVORVdBTF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJFTkVXQUxfU1RBVEVfSEVMRBABEhsKF1JFTkVXQUxfU1RBVEVfQ0FOQ0VMTEVEEAISFgoSUkVORVdBTF9TVEFURV9MT1NUEAMyqQcKC0pvYnNTZXJ2aWNlEk0KCkNyZWF0ZUpvYnMSHi5lc2wuam9icy52MS5DcmVhdGVKb2JzUmVxdWVzdBofLmVzbC5qb2JzLnYxLkNyZWF0ZUpvYnNSZXNwb25zZRJBCgZHZXRKb2ISGi5lc2wuam9icy52MS5HZXRKb2JSZXF1ZXN0GhsuZXNsLmpvYnMudjEuR2V0Sm9iUmVzcG9uc2USRwoITGlzdEpvYnMSHC5lc2wuam9icy52MS5MaXN0Sm9ic1JlcXVlc3QaHS5lc2wuam9icy52MS5MaXN0Sm9ic1Jlc3BvbnNlEkcKCEdldFN0YXRzEhwuZXNsLmpvYnMudjEuR2V0U3RhdHNSZXF1ZXN0Gh0uZXNsLmpvYnMudjEuR2V0U3RhdHNSZXNwb25zZRJHCghDbGFpbVJ1bhIcLmVzbC5qb2JzLnYxLkNsYWltUnVuUmVxdWVzdBodLmVzbC5qb2JzLnYxLkNsYWltUnVuUmVzcG9uc2USSgoJUmVuZXdSdW5zEh0uZXNsLmpvYnMudjEuUmVuZXdSdW5zUmVxdWVzdBoeLmVzbC5qb2JzLnYxLlJlbmV3UnVuc1Jlc3BvbnNlEk0KClJlbGVhc2VSdW4SHi5lc2wuam9icy52MS5SZWxlYXNlUnVuUmVxdWVzdBofLmVzbC5qb2JzLnYxLlJlbGVhc2VSdW5SZXNwb25zZRJKCglDYW5jZWxKb2ISHS5lc2wuam9icy52MS5DYW5jZWxKb2JSZXF1ZXN0Gh4uZXNsLmpvYnMudjEuQ2FuY2VsSm9iUmVzcG9uc2USUwoMRWRpdE1ldGFkYXRhEiAuZXNsLmpvYnMudjEuRWRpdE1ldGFkYXRhUmVxdWVzdBohLmVzbC5qb2JzLnYxLkVkaXRNZXRhZGF0YVJlc3BvbnNlElYKDVJlc2NoZWR1bGVKb2ISIS5lc2wuam9icy52MS5SZXNjaGVkdWxlSm9iUmVxdWVzdBoiLmVzbC5qb2JzLnYxLlJlc2NoZWR1bGVKb2JSZXNwb25zZRJHCghSZXRyeUpvYhIcLmVzbC5qb2JzLnYxLlJldHJ5Sm9iUmVxdWVzdBodLmVzbC5qb2JzLnYxLlJldHJ5Sm9iUmVzcG9uc2USUAoLR2V0VGltZWxpbmUSHy5lc2wuam9icy52MS5HZXRUaW1lbGluZVJlcXVlc3QaIC5lc2wuam9icy52MS5HZXRUaW1lbGluZVJlc3BvbnNlYgZwcm90bzM", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
 
 /**
  * Whose jobs a call may touch. A request without a scope is refused.
@@ -114,6 +114,20 @@ export type NewJob = Message<"esl.jobs.v1.NewJob"> & {
    * @generated from field: optional string parent_job_id = 5;
    */
   parentJobId?: string | undefined;
+
+  /**
+   * Set by CreateBatch.
+   *
+   * @generated from field: optional string batch_id = 6;
+   */
+  batchId?: string | undefined;
+
+  /**
+   * The earliest time it may start; unset or past: at once.
+   *
+   * @generated from field: google.protobuf.Timestamp run_at = 7;
+   */
+  runAt?: Timestamp | undefined;
 
   /**
    * For callers that send the jobs of several requests together. Unset: the call's own.
@@ -298,6 +312,25 @@ export type ListJobsRequest = Message<"esl.jobs.v1.ListJobsRequest"> & {
    * @generated from field: optional bool has_error = 14;
    */
   hasError?: boolean | undefined;
+
+  /**
+   * @generated from field: optional string batch_id = 15;
+   */
+  batchId?: string | undefined;
+
+  /**
+   * UNSPECIFIED matches all.
+   *
+   * @generated from field: esl.jobs.v1.JobPriority priority = 16;
+   */
+  priority: JobPriority;
+
+  /**
+   * Whole words of title, student, topic and file name, in any order.
+   *
+   * @generated from field: optional string query = 17;
+   */
+  query?: string | undefined;
 };
 
 /**
@@ -700,6 +733,13 @@ export type CancelJobRequest = Message<"esl.jobs.v1.CancelJobRequest"> & {
    * @generated from field: optional string reason = 3;
    */
   reason?: string | undefined;
+
+  /**
+   * Who asks; the scope's owner when unset.
+   *
+   * @generated from field: optional string actor = 4;
+   */
+  actor?: string | undefined;
 };
 
 /**
@@ -753,6 +793,13 @@ export type EditMetadataRequest = Message<"esl.jobs.v1.EditMetadataRequest"> & {
    * @generated from field: optional string notion_database = 4;
    */
   notionDatabase?: string | undefined;
+
+  /**
+   * Who asks; the scope's owner when unset.
+   *
+   * @generated from field: optional string actor = 5;
+   */
+  actor?: string | undefined;
 };
 
 /**
@@ -780,6 +827,403 @@ export type EditMetadataResponse = Message<"esl.jobs.v1.EditMetadataResponse"> &
  */
 export const EditMetadataResponseSchema: GenMessage<EditMetadataResponse> = /*@__PURE__*/
   messageDesc(file_esl_jobs_v1_jobs_service, 25);
+
+/**
+ * Unset fields stay as they are.
+ *
+ * @generated from message esl.jobs.v1.RescheduleJobRequest
+ */
+export type RescheduleJobRequest = Message<"esl.jobs.v1.RescheduleJobRequest"> & {
+  /**
+   * @generated from field: esl.jobs.v1.Scope scope = 1;
+   */
+  scope?: Scope | undefined;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * A time in the past is now.
+   *
+   * @generated from field: google.protobuf.Timestamp run_at = 3;
+   */
+  runAt?: Timestamp | undefined;
+
+  /**
+   * UNSPECIFIED: as it is.
+   *
+   * @generated from field: esl.jobs.v1.JobPriority priority = 4;
+   */
+  priority: JobPriority;
+
+  /**
+   * Who asks; the scope's owner when unset.
+   *
+   * @generated from field: optional string actor = 5;
+   */
+  actor?: string | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.RescheduleJobRequest.
+ * Use `create(RescheduleJobRequestSchema)` to create a new message.
+ */
+export const RescheduleJobRequestSchema: GenMessage<RescheduleJobRequest> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 26);
+
+/**
+ * The changed job.
+ *
+ * @generated from message esl.jobs.v1.RescheduleJobResponse
+ */
+export type RescheduleJobResponse = Message<"esl.jobs.v1.RescheduleJobResponse"> & {
+  /**
+   * @generated from field: esl.jobs.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.RescheduleJobResponse.
+ * Use `create(RescheduleJobResponseSchema)` to create a new message.
+ */
+export const RescheduleJobResponseSchema: GenMessage<RescheduleJobResponse> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 27);
+
+/**
+ * Which job tries again, and as what.
+ *
+ * @generated from message esl.jobs.v1.RetryJobRequest
+ */
+export type RetryJobRequest = Message<"esl.jobs.v1.RetryJobRequest"> & {
+  /**
+   * @generated from field: esl.jobs.v1.Scope scope = 1;
+   */
+  scope?: Scope | undefined;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * UUIDv7, chosen by the caller so that it may repeat the call.
+   *
+   * @generated from field: string new_job_id = 3;
+   */
+  newJobId: string;
+
+  /**
+   * Who asks; the scope's owner when unset.
+   *
+   * @generated from field: optional string actor = 4;
+   */
+  actor?: string | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.RetryJobRequest.
+ * Use `create(RetryJobRequestSchema)` to create a new message.
+ */
+export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 28);
+
+/**
+ * The new job.
+ *
+ * @generated from message esl.jobs.v1.RetryJobResponse
+ */
+export type RetryJobResponse = Message<"esl.jobs.v1.RetryJobResponse"> & {
+  /**
+   * @generated from field: esl.jobs.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.RetryJobResponse.
+ * Use `create(RetryJobResponseSchema)` to create a new message.
+ */
+export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 29);
+
+/**
+ * One job by id.
+ *
+ * @generated from message esl.jobs.v1.GetTimelineRequest
+ */
+export type GetTimelineRequest = Message<"esl.jobs.v1.GetTimelineRequest"> & {
+  /**
+   * @generated from field: esl.jobs.v1.Scope scope = 1;
+   */
+  scope?: Scope | undefined;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+};
+
+/**
+ * Describes the message esl.jobs.v1.GetTimelineRequest.
+ * Use `create(GetTimelineRequestSchema)` to create a new message.
+ */
+export const GetTimelineRequestSchema: GenMessage<GetTimelineRequest> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 30);
+
+/**
+ * At most the latest 300 entries, oldest first.
+ *
+ * @generated from message esl.jobs.v1.GetTimelineResponse
+ */
+export type GetTimelineResponse = Message<"esl.jobs.v1.GetTimelineResponse"> & {
+  /**
+   * @generated from field: repeated esl.jobs.v1.TimelineEntry entries = 1;
+   */
+  entries: TimelineEntry[];
+};
+
+/**
+ * Describes the message esl.jobs.v1.GetTimelineResponse.
+ * Use `create(GetTimelineResponseSchema)` to create a new message.
+ */
+export const GetTimelineResponseSchema: GenMessage<GetTimelineResponse> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 31);
+
+/**
+ * Something that happened to a job.
+ *
+ * @generated from message esl.jobs.v1.TimelineEntry
+ */
+export type TimelineEntry = Message<"esl.jobs.v1.TimelineEntry"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from oneof esl.jobs.v1.TimelineEntry.entry
+   */
+  entry: {
+    /**
+     * @generated from field: esl.jobs.v1.StateEntry state = 2;
+     */
+    value: StateEntry;
+    case: "state";
+  } | {
+    /**
+     * @generated from field: esl.jobs.v1.StepEntry step = 3;
+     */
+    value: StepEntry;
+    case: "step";
+  } | {
+    /**
+     * @generated from field: esl.jobs.v1.AttemptEntry attempt = 4;
+     */
+    value: AttemptEntry;
+    case: "attempt";
+  } | {
+    /**
+     * @generated from field: esl.jobs.v1.ActionEntry action = 5;
+     */
+    value: ActionEntry;
+    case: "action";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message esl.jobs.v1.TimelineEntry.
+ * Use `create(TimelineEntrySchema)` to create a new message.
+ */
+export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 32);
+
+/**
+ * The job moved.
+ *
+ * @generated from message esl.jobs.v1.StateEntry
+ */
+export type StateEntry = Message<"esl.jobs.v1.StateEntry"> & {
+  /**
+   * @generated from field: esl.jobs.v1.JobState state = 1;
+   */
+  state: JobState;
+
+  /**
+   * UNSPECIFIED for the first.
+   *
+   * @generated from field: esl.jobs.v1.JobState from = 2;
+   */
+  from: JobState;
+};
+
+/**
+ * Describes the message esl.jobs.v1.StateEntry.
+ * Use `create(StateEntrySchema)` to create a new message.
+ */
+export const StateEntrySchema: GenMessage<StateEntry> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 33);
+
+/**
+ * A step of the pipeline began or ended.
+ *
+ * @generated from message esl.jobs.v1.StepEntry
+ */
+export type StepEntry = Message<"esl.jobs.v1.StepEntry"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: esl.jobs.v1.StepState state = 2;
+   */
+  state: StepState;
+
+  /**
+   * @generated from field: uint32 attempt = 3;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: optional string detail = 4;
+   */
+  detail?: string | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.StepEntry.
+ * Use `create(StepEntrySchema)` to create a new message.
+ */
+export const StepEntrySchema: GenMessage<StepEntry> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 34);
+
+/**
+ * A run began, or ended without a result.
+ *
+ * @generated from message esl.jobs.v1.AttemptEntry
+ */
+export type AttemptEntry = Message<"esl.jobs.v1.AttemptEntry"> & {
+  /**
+   * @generated from field: uint32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: esl.jobs.v1.AttemptEntry.Outcome outcome = 2;
+   */
+  outcome: AttemptEntry_Outcome;
+
+  /**
+   * When it FAILED.
+   *
+   * @generated from field: optional esl.jobs.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * When the next attempt may begin, if there is one.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_at = 4;
+   */
+  retryAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.AttemptEntry.
+ * Use `create(AttemptEntrySchema)` to create a new message.
+ */
+export const AttemptEntrySchema: GenMessage<AttemptEntry> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 35);
+
+/**
+ * What became of the run.
+ *
+ * @generated from enum esl.jobs.v1.AttemptEntry.Outcome
+ */
+export const AttemptEntry_Outcome = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: OUTCOME_STARTED = 1;
+   */
+  STARTED: 1,
+
+  /**
+   * @generated from enum value: OUTCOME_FAILED = 2;
+   */
+  FAILED: 2,
+
+  /**
+   * Its worker was stopped; the run does not count.
+   *
+   * @generated from enum value: OUTCOME_RELEASED = 3;
+   */
+  RELEASED: 3,
+
+  /**
+   * @generated from enum value: OUTCOME_SUCCEEDED = 4;
+   */
+  SUCCEEDED: 4,
+
+  /**
+   * @generated from enum value: OUTCOME_CANCELLED = 5;
+   */
+  CANCELLED: 5,
+} as const;
+
+/**
+ * What became of the run.
+ *
+ * @generated from enum esl.jobs.v1.AttemptEntry.Outcome
+ */
+export type AttemptEntry_Outcome = (typeof AttemptEntry_Outcome)[keyof typeof AttemptEntry_Outcome] | UnknownEnum;
+
+/**
+ * Describes the enum esl.jobs.v1.AttemptEntry.Outcome.
+ */
+export const AttemptEntry_OutcomeSchema: GenEnum<AttemptEntry_Outcome> = /*@__PURE__*/
+  enumDesc(file_esl_jobs_v1_jobs_service, 35, 0);
+
+/**
+ * Somebody asked for something.
+ *
+ * @generated from message esl.jobs.v1.ActionEntry
+ */
+export type ActionEntry = Message<"esl.jobs.v1.ActionEntry"> & {
+  /**
+   * submit, cancel, edit_metadata, reschedule or retry.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string actor = 2;
+   */
+  actor: string;
+
+  /**
+   * What was asked, in a few words.
+   *
+   * @generated from field: optional string detail = 3;
+   */
+  detail?: string | undefined;
+};
+
+/**
+ * Describes the message esl.jobs.v1.ActionEntry.
+ * Use `create(ActionEntrySchema)` to create a new message.
+ */
+export const ActionEntrySchema: GenMessage<ActionEntry> = /*@__PURE__*/
+  messageDesc(file_esl_jobs_v1_jobs_service, 36);
 
 /**
  * How a list is sorted. Ties are broken by id.
@@ -969,6 +1413,37 @@ export const JobsService: GenService<{
     methodKind: "unary";
     input: typeof EditMetadataRequestSchema;
     output: typeof EditMetadataResponseSchema;
+  },
+  /**
+   * Changes when or how urgently a queued job runs. FAILED_PRECONDITION job_cannot_move otherwise.
+   *
+   * @generated from rpc esl.jobs.v1.JobsService.RescheduleJob
+   */
+  rescheduleJob: {
+    methodKind: "unary";
+    input: typeof RescheduleJobRequestSchema;
+    output: typeof RescheduleJobResponseSchema;
+  },
+  /**
+   * Makes a new job of a failed or cancelled one, that skips what its parent had done. FAILED_PRECONDITION
+   * job_cannot_move otherwise. Repeating a call with the same new id changes nothing and answers the same.
+   *
+   * @generated from rpc esl.jobs.v1.JobsService.RetryJob
+   */
+  retryJob: {
+    methodKind: "unary";
+    input: typeof RetryJobRequestSchema;
+    output: typeof RetryJobResponseSchema;
+  },
+  /**
+   * What happened to a job, in order.
+   *
+   * @generated from rpc esl.jobs.v1.JobsService.GetTimeline
+   */
+  getTimeline: {
+    methodKind: "unary";
+    input: typeof GetTimelineRequestSchema;
+    output: typeof GetTimelineResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_esl_jobs_v1_jobs_service, 0);

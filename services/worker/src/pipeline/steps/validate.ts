@@ -7,6 +7,10 @@ export const validate: StepSpec<'validate'>['run'] = async (run, { signal }) => 
   const { spec } = run.job;
   const { ok, findings, lesson, mdHash } = await readLesson(run.ports.blobs, spec.lessonKey, signal);
   run.find(findings);
+  if (lesson) {
+    const { title, student, level, topic } = lesson.meta;
+    run.read({ title, student, level, topic });
+  }
   if (!ok || !lesson) throw final('lesson_invalid', whatIsWrong(findings));
   const settings = await run.ports.catalog.resolve(
     {
