@@ -1,7 +1,8 @@
 import type { Bus } from '@esl/kit/bus';
 import { gauge, readOnScrape } from '@esl/kit/metrics';
 import { CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
-import type { JobsCollection } from './job-documents.ts';
+import type { Filter } from 'mongodb';
+import type { JobDocument, JobsCollection } from './job-documents.ts';
 
 const PER_CONSUMER = ['stream', 'consumer'] as const;
 const pending = gauge('esl_consumer_pending', 'Messages not yet delivered to a consumer', PER_CONSUMER);
@@ -47,7 +48,7 @@ const readJobs = async (jobs: JobsCollection): Promise<void> => {
   const options = { maxTimeMS: MONGO_MS };
   const now = new Date();
   const waitsForItsTime = { state: 'queued', isDispatched: false, dispatchAt: { $gt: now } } as const;
-  const isDue = { state: 'queued', $or: [{ runAt: null }, { runAt: { $lte: now } }] } as const;
+  const isDue: Filter<JobDocument> = { state: 'queued', $or: [{ runAt: null }, { runAt: { $lte: now } }] };
   const [queued, scheduled, running, first, unsent] = await Promise.all([
     jobs.countDocuments({ state: 'queued' }, { ...options, hint: 'due' }),
     jobs.countDocuments(waitsForItsTime, { ...options, hint: 'due' }),
