@@ -59,7 +59,7 @@ const PENDING: readonly Step[] = STEPS.map(({ name }) => ({
 
 /** The end of a run for which not even the ports could be had. */
 export const endWithoutSteps = (error: unknown, signal: AbortSignal): RunEnd => {
-  const result = { steps: PENDING, warnings: [], findings: [], artifacts: [], narration: null };
+  const result = { steps: PENDING, warnings: [], findings: [], artifacts: [], narration: null, lesson: null };
   return signal.aborted
     ? { kind: 'stopped', result }
     : { kind: 'failed', result, step: null, error: toRunError(error) };
