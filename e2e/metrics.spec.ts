@@ -1,6 +1,8 @@
 import { type Family, parseMetrics } from '@esl/kit/testing/prometheus';
 import { eventually } from '@esl/kit/testing/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expressions, rules } from '../deploy/test/monitoring.ts';
+import { readPromQl } from '../deploy/test/promql.ts';
 import { sample } from '../services/worker/test/lessons.ts';
 import { type System, startSystem } from './system.ts';
 
@@ -124,5 +126,20 @@ describe('the metrics of every service', () => {
     expect(value('gateway', 'esl_http_seconds', { route: 'none' })).toBeGreaterThan(0);
     expect(value('worker', 'esl_runs_under_way')).toBe(0);
     expect(value('worker', 'nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
+  });
+
+  it('are all that alerts and dashboards look at', () => {
+    const families = new Map([...second.values()].flat().map((family) => [family.name, family]));
+    const recorded = new Set(rules.flatMap(({ record }) => record ?? []));
+    const familyOf = (metric: string) =>
+      families.get(metric) ?? families.get(metric.replace(/_(bucket|sum|count)$/, ''));
+    for (const [where, expression] of expressions)
+      for (const { metric, labels } of readPromQl(expression)) {
+        if (recorded.has(metric)) continue;
+        const family = familyOf(metric);
+        expect(family, `${metric}, in ${where}`).toBeDefined();
+        const [seen] = family?.samples ?? [];
+        if (seen) for (const label of labels) expect(Object.keys(seen.labels), where).toContain(label);
+      }
   });
 });

@@ -55,6 +55,7 @@ const openStreams = gauge('esl_sse_connections', 'Open event streams');
 const framesSent = counter('esl_sse_frames_total', 'Events written to live streams');
 const fellBehind = counter('esl_sse_catch_ups_total', 'Streams that were sent what they had missed');
 const resyncs = counter('esl_sse_resyncs_total', 'Streams that were told to read their jobs again', ['why']);
+resyncs.inc({ why: 'gap' }, 0); // or `increase` would not see the first
 
 export const createHub = (settings: {
   readonly toDto: (job: pb.Job) => Job;

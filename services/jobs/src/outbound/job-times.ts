@@ -15,6 +15,11 @@ const ended = counter('esl_jobs_ended_total', 'Jobs that have come to an end; wh
   'fault',
 ]);
 
+// A series that begins with its first event would hide that event from `rate`.
+for (const state of ['succeeded', 'failed', 'cancelled'] as const)
+  for (const fault of state === 'failed' ? (['user', 'system'] as const) : (['none'] as const))
+    ended.inc({ state, fault }, 0);
+
 const secondsBetween = (from: Date, to: Date): number => Math.max(to.getTime() - from.getTime(), 0) / 1_000;
 
 /** A failure that may pass is the system's: what a person must mend first lies in the lesson or its settings. */
