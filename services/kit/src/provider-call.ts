@@ -12,33 +12,52 @@ const took = longSeconds('esl_provider_seconds', 'Time until a service outside h
 const waitedFor = counter('esl_provider_wait_seconds_total', 'Time waited because of a quota', ['provider']);
 const billed = counter('esl_billed_characters_total', 'Characters that a provider bills', ['provider']);
 
+type Asked = ProviderCall & { readonly method?: string; readonly host?: string };
+
 /**
- * One HTTP request to a service outside, as `fetch`, with a span and a measurement of it. The address stays out of
- * both, as it may hold a key, and no ids of ours are sent along.
+ * One call to a service outside, with a span and a measurement of it. Addresses and messages stay out of both, as they
+ * may hold a key. `statusOf` is what the service answered; for what was thrown, null when there was no answer.
  */
-export const providerFetch = (
-  { provider, operation }: ProviderCall,
-  url: string | URL,
-  init: RequestInit,
-): Promise<Response> =>
+export const callProvider = <T>(
+  { provider, operation, method, host }: Asked,
+  run: () => Promise<T>,
+  statusOf: {
+    readonly answered: (answer: T) => number | null;
+    readonly thrown?: (error: unknown) => number | null;
+  },
+): Promise<T> =>
   inSpan(
     {
       name: `${provider} ${operation}`,
       kind: 'client',
-      attributes: { 'http.request.method': init.method ?? 'GET', 'server.address': new URL(url).hostname },
+      attributes: {
+        ...(method && { 'http.request.method': method }),
+        ...(host && { 'server.address': host }),
+      },
     },
     async (span) => {
       const end = took.startTimer({ provider, operation });
+      const note = (status: number | null) => {
+        end({ status: String(status ?? 'failed') });
+        if (status !== null) span.set({ 'http.response.status_code': status });
+      };
       try {
-        const response = await fetch(url, init);
-        end({ status: String(response.status) });
-        span.set({ 'http.response.status_code': response.status });
-        return response;
+        const answer = await run();
+        note(statusOf.answered(answer));
+        return answer;
       } catch (error) {
-        end({ status: init.signal?.aborted ? 'aborted' : 'failed' });
+        note(statusOf.thrown?.(error) ?? null);
         throw error;
       }
     },
+  );
+
+/** `fetch`, of a service outside. No ids of ours are sent along. */
+export const providerFetch = (call: ProviderCall, url: string | URL, init: RequestInit): Promise<Response> =>
+  callProvider(
+    { ...call, method: init.method ?? 'GET', host: new URL(url).hostname },
+    () => fetch(url, init),
+    { answered: ({ status }) => status },
   );
 
 /** Work was held back so long, in ms, because a provider takes no more for now. */

@@ -24,6 +24,7 @@ import {
   sha256,
 } from './blob-store.ts';
 import type { Log } from './log.ts';
+import { callProvider } from './provider-call.ts';
 import { isMissing, nameOf, toFault } from './s3-fault.ts';
 import type { LinkPolicy, S3Account } from './storage-env.ts';
 
@@ -43,8 +44,19 @@ const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
 
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
-export const connectS3 = ({ region, endpoint, forcePathStyle, credentials }: S3Account): S3Client =>
-  new S3Client({
+/** What S3 answered, as the client tells it with what it returns and with what it throws. */
+const httpStatusOf = (told: unknown): number | null =>
+  (told as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode ?? null;
+
+/** `PutObjectCommand` as `put_object`. */
+const operationOf = (commandName: string): string =>
+  commandName
+    .replace(/Command$/, '')
+    .replaceAll(/(?<!^)[A-Z]/g, '_$&')
+    .toLowerCase();
+
+export const connectS3 = ({ region, endpoint, forcePathStyle, credentials }: S3Account): S3Client => {
+  const client = new S3Client({
     region,
     forcePathStyle,
     ...(endpoint && { endpoint }),
@@ -58,6 +70,17 @@ export const connectS3 = ({ region, endpoint, forcePathStyle, credentials }: S3A
       throwOnRequestTimeout: true,
     },
   });
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (args) =>
+        callProvider({ provider: 's3', operation: operationOf(commandName) }, () => next(args), {
+          answered: ({ output }) => httpStatusOf(output),
+          thrown: httpStatusOf,
+        }),
+    { step: 'initialize', name: 'measured' },
+  );
+  return client;
+};
 
 /** `attachment` would keep browsers from playing it. RFC 6266, with the name in both notations. */
 const dispositionOf = (title: string, key: string): string => {

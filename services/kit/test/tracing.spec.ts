@@ -1,10 +1,12 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { coalesce } from '../src/coalesce.ts';
 import { deliver, type Received, retry } from '../src/delivery.ts';
 import { createLog } from '../src/log.ts';
+import { scrape } from '../src/metrics.ts';
 import { otlpRecorder } from '../src/otlp-recorder.ts';
+import { providerFetch } from '../src/provider-call.ts';
 import { currentContext, isSampled, withContext } from '../src/request-context.ts';
 import { shutDown } from '../src/shut-down.ts';
 import { startTracing } from '../src/telemetry.ts';
@@ -158,5 +160,44 @@ describe('a collector that does not answer', () => {
     expect(stopped).toEqual(['admin']);
     server.close();
     server.closeAllConnections();
+  });
+});
+
+describe('a call to a service outside', () => {
+  const answering = async (status: number) => {
+    const heard: IncomingHttpHeaders[] = [];
+    const server = createServer((request, response) => {
+      heard.push(request.headers);
+      response.writeHead(status).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const close = () => void server.close().closeAllConnections();
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1?key=secret`, heard, close };
+  };
+  const call = { provider: 'spec', operation: 'look_up' } as const;
+
+  it('is a span, measured, and neither shows its address nor sends our ids', async () => {
+    record();
+    const outside = await answering(429);
+    const root = startSpan(entry);
+    await withContext(root.context, () => providerFetch(call, outside.url, {}));
+    outside.close();
+    await withContext(root.context, () => providerFetch(call, outside.url, {})).catch(() => {});
+    const spans = await recorded();
+    expect(spans.map(({ name }) => name)).toEqual(['spec look_up', 'spec look_up']);
+    expect(spans[0]?.attributes).toEqual({
+      'http.request.method': 'GET',
+      'http.response.status_code': 429,
+      'server.address': '127.0.0.1',
+    });
+    expect(outside.heard.map(({ traceparent, tracestate }) => [traceparent, tracestate])).toEqual([
+      [undefined, undefined],
+    ]);
+    const text = await scrape();
+    expect(text).toContain('esl_provider_seconds_count{provider="spec",operation="look_up",status="429"} 1');
+    expect(text).toContain(
+      'esl_provider_seconds_count{provider="spec",operation="look_up",status="failed"} 1',
+    );
+    expect(text + JSON.stringify(spans)).not.toContain('secret');
   });
 });

@@ -8,6 +8,7 @@ import { promises as dns, type LookupAddress, lookup } from 'node:dns';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { callProvider } from '@esl/kit/provider-call';
 import type { Answer, Resolve, Send } from '../app/webhook-needs.ts';
 import { isPublicAddress } from '../domain/public-address.ts';
 import type { AttemptError } from '../domain/webhook.ts';
@@ -113,7 +114,11 @@ export const webhookSender = (settings: {
   return async (message, signal) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      return await exchange(message, AbortSignal.any([signal, timeout]));
+      return await callProvider(
+        { provider: 'webhook', operation: 'deliver', method: 'POST' },
+        () => exchange(message, AbortSignal.any([signal, timeout])),
+        { answered: (answer) => ('status' in answer ? answer.status : null) },
+      );
     } catch (error) {
       signal.throwIfAborted();
       return { error: timeout.aborted ? 'timeout' : errorOf(error) };

@@ -1,3 +1,4 @@
+import { providerFetch } from '@esl/kit/provider-call';
 import { type CatalogFile, type CatalogSource, MAX_FILE_BYTES } from '../app/needs.ts';
 
 /** How long one file may take, in ms. */
@@ -48,7 +49,7 @@ export const remoteSource = ({
 
   const fetchText = async (url: string, signal: AbortSignal): Promise<string> => {
     const known = kept.get(url);
-    const response = await fetch(url, {
+    const response = await providerFetch({ provider: 'catalog', operation: 'get' }, url, {
       signal,
       headers: {
         accept: 'application/json, application/yaml, text/plain',

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { countQuotaWait, providerFetch } from '@esl/kit/provider-call';
 import { retryAfterMs } from '@esl/kit/retry-after';
 import pLimit from 'p-limit';
 import { z } from 'zod';
@@ -106,9 +107,11 @@ export const elevenLabsClient = ({
     voice: string | null,
     signal: AbortSignal,
   ): Promise<Try> => {
+    const operation = url.includes('/text-to-dialogue') ? 'text_to_dialogue' : 'text_to_speech';
+    const asked = { provider: 'elevenlabs', operation };
     let wasDone = false;
     try {
-      const response = await fetch(url, {
+      const response = await providerFetch(asked, url, {
         method: 'POST',
         headers: { 'xi-api-key': apiKey, 'content-type': 'application/json', accept: 'application/json' },
         body,
@@ -119,9 +122,9 @@ export const elevenLabsClient = ({
       if (!response.ok) {
         const { status } = response;
         const word = wordIn(await readBody(response, MAX_REFUSAL_BYTES).catch(() => ''));
-        const asked = retryAfterMs(response.headers.get('retry-after'), Date.now());
-        const error = refused({ status, word, requestId, voice }, asked ?? 0);
-        return { is: 'refusal', error, retryAfterMs: asked };
+        const waitMs = retryAfterMs(response.headers.get('retry-after'), Date.now());
+        const error = refused({ status, word, requestId, voice }, waitMs ?? 0);
+        return { is: 'refusal', error, retryAfterMs: waitMs };
       }
       wasDone = true;
       const json: unknown = JSON.parse(await readBody(response, MAX_ANSWER_BYTES));
@@ -140,8 +143,9 @@ export const elevenLabsClient = ({
   };
 
   const untilOpen = async (enough: AbortSignal) => {
-    for (let ms = openAt - performance.now(); ms > 0; ms = openAt - performance.now())
-      await pause(ms, enough);
+    const from = performance.now();
+    for (let ms = openAt - from; ms > 0; ms = openAt - performance.now()) await pause(ms, enough);
+    countQuotaWait('elevenlabs', performance.now() - from);
   };
 
   const post: ElevenLabsClient['post'] = async (path, { format, body, voice }, { signal, enough }) => {

@@ -1,3 +1,4 @@
+import { countBilledCharacters } from '@esl/kit/provider-call';
 import { narrateSegments } from '../narrate-segments.ts';
 import type { Narrator } from '../narrator.ts';
 import type { SegmentCache } from '../segment-cache.ts';
@@ -40,6 +41,7 @@ export const elevenLabsNarrator = (account: Account, settings: VoiceSettings, ne
           const samples = samplesOf(answer.audio);
           const texts = request.turns.map(({ text }) => text);
           const characters = texts.reduce((total, text) => total + Array.from(text).length, 0);
+          countBilledCharacters('elevenlabs', characters * answer.timesDone);
           return {
             samples,
             turns: turnsOf(answer.timings, texts, Math.round((samples.length * 1_000) / outputRate)),
