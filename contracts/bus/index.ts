@@ -33,6 +33,8 @@ export type StreamSpec = {
   readonly duplicateWindowMs: number;
   /** Refuse a second message on a subject that still holds one. */
   readonly onePerSubject?: boolean;
+  /** A new message takes the place of the last on its subject. */
+  readonly lastPerSubject?: boolean;
 };
 
 /**
@@ -84,6 +86,15 @@ export const STREAMS = {
     retention: 'facts',
     maxAgeMs: 30 * DAY_MS,
     duplicateWindowMs: 120_000,
+  },
+  THROTTLE: {
+    name: 'THROTTLE',
+    subjects: ['throttle.>'],
+    description: 'How much of an outside service is used up, by account. Losing it costs a burst.',
+    retention: 'facts',
+    maxAgeMs: 3_600_000,
+    duplicateWindowMs: 100,
+    lastPerSubject: true,
   },
 } as const satisfies Record<string, StreamSpec>;
 

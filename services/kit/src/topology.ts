@@ -18,6 +18,7 @@ export type StreamShape = {
   readonly maxAgeMs: number;
   readonly duplicateWindowMs: number;
   readonly onePerSubject?: boolean;
+  readonly lastPerSubject?: boolean;
 };
 
 export type ConsumerShape = {
@@ -49,7 +50,7 @@ const streamConfig = (stream: StreamShape, replicas: number) =>
     allow_direct: true,
     ...(stream.onePerSubject
       ? { max_msgs_per_subject: 1, discard: DiscardPolicy.New, discard_new_per_subject: true }
-      : { discard: DiscardPolicy.Old }),
+      : { discard: DiscardPolicy.Old, ...(stream.lastPerSubject && { max_msgs_per_subject: 1 }) }),
   }) satisfies Partial<StreamConfig>;
 
 const consumerConfig = (consumer: ConsumerShape, replicas: number) =>

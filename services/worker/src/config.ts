@@ -4,6 +4,7 @@ import { sealKeys } from '@esl/kit/seal';
 import { storageEnv } from '@esl/kit/storage-env';
 import { z } from 'zod';
 import { elevenLabsEnv } from './narration/elevenlabs/environment.ts';
+import { notionEnv } from './publisher/notion/environment.ts';
 
 const environment = z
   .object({
@@ -23,6 +24,7 @@ const environment = z
     /** At most a third of the jobs service's JOB_LEASE_MS, so that two lost renewals cost no run. */
     LEASE_RENEW_MS: integer(5_000, { min: 100, max: 200_000 }),
     ...elevenLabsEnv,
+    ...notionEnv,
     /** Opens the keys of owners' own accounts. */
     SECRETS_KEYS: sealKeys.optional(),
     BATCH_BACKEND_ENABLE_EXTENDED_API: flag(true),

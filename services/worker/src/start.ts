@@ -21,8 +21,12 @@ import { grpcCatalog } from './outbound/grpc-catalog.ts';
 import { grpcOwnerKeys } from './outbound/grpc-owner-keys.ts';
 import { grpcVoices } from './outbound/grpc-voices.ts';
 import { natsRunReports } from './outbound/nats-run-reports.ts';
+import { natsThrottle } from './outbound/nats-throttle.ts';
 import type { SharedPorts } from './pipeline/run.ts';
+import { choosePublisher } from './publisher/choose-publisher.ts';
 import { localPublisher } from './publisher/local-publisher.ts';
+import { notionRate, notionSettings } from './publisher/notion/environment.ts';
+import { notionPublisher } from './publisher/notion/notion-publisher.ts';
 
 /** How long runs under way may take to end by themselves when the service stops, in ms. */
 const GRACE_MS = 6_000;
@@ -51,11 +55,21 @@ export const startWorker = async (
   const choose = narrators(config, { blobs, engine, voices: voices.list });
   const ownerKeys = grpcOwnerKeys(ownerSettings.call, config.SECRETS_KEYS ?? null);
   const systemKey = systemKeyOf(config);
-  const localPages = localPublisher({ blobs, now });
+  const pagesOf = choosePublisher(localPublisher({ blobs, now }), (token, account) =>
+    notionPublisher({
+      ...notionSettings(config),
+      token,
+      throttle: natsThrottle(bus, account, notionRate(config), log),
+      blobs,
+    }),
+  );
   const ports: SharedPorts = {
     blobs,
     catalog,
-    publisherFor: async () => localPages,
+    publisherFor: async (ownerId, signal) => {
+      const own = await ownerKeys.find(ownerId, 'notion_token', signal);
+      return pagesOf(own ?? config.NOTION_TOKEN ?? null);
+    },
     narratorFor: async ({ ownerId, ttsProvider }, signal) => {
       // Who wants the local voices needs no key, not even a readable one.
       if (ttsProvider === 'local') return choose({ apiKey: null, ttsProvider });

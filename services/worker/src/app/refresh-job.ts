@@ -2,7 +2,7 @@ import { ack, retry, type Verdict } from '@esl/kit/delivery';
 import { Refused } from '@esl/kit/grpc-client';
 import type { Log } from '@esl/kit/log';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
-import { MANIFEST_TYPE, readManifest, writeManifest } from '../pipeline/checkpoint.ts';
+import { lessonIdOf, MANIFEST_TYPE, pageOf, readManifest, writeManifest } from '../pipeline/checkpoint.ts';
 import { soundOnPage } from '../pipeline/page-sound.ts';
 import { readLesson } from '../pipeline/read-lesson.ts';
 import type { Artifact, SharedPorts, Warning } from '../pipeline/run.ts';
@@ -31,7 +31,8 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
   const ports = { ...shared, publisher: await shared.publisherFor(job.ownerId, signal) };
   const hasEnded = job.state !== JobState.QUEUED && job.state !== JobState.RUNNING;
   const manifest = hasEnded ? await readManifest(ports.blobs, job.id, signal) : null;
-  if (!manifest?.pageId) return nothing;
+  const previous = manifest && pageOf(manifest);
+  if (!previous) return nothing;
   const { lessonKey, preset, voiceAccent, notionDatabase, mode } = specFromWire(job.spec);
   const { lesson, mdHash } = await readLesson(ports.blobs, lessonKey, signal);
   if (!lesson) return nothing;
@@ -39,13 +40,16 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
   const wish = { student, preset, voiceAccent, notionDatabase, mode, ownerId: job.ownerId };
   const settings = await ports.catalog.resolve(wish, signal);
 
+  const warnings: Warning[] = [];
   const page = await ports.publisher.publish(
     {
-      jobId: job.id,
-      pageId: manifest.pageId,
+      lessonId: lessonIdOf(manifest, { id: job.id, parentJobId: job.parentJobId ?? null }),
+      previous,
+      isRepeat: true,
       lesson,
       colours: settings.preset?.colours ?? {},
       database: settings.notionDatabase,
+      warn: (warning) => warnings.push(warning),
     },
     await soundOnPage(manifest, ports.blobs, signal),
     signal,
@@ -59,6 +63,9 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
       timestamp: ports.now().toISOString(),
       preset: settings.preset?.name ?? null,
       database: settings.notionDatabase,
+      publisher: page.publisher,
+      pageId: page.id,
+      ...(page.url && { pageUrl: page.url }),
       steps: { ...manifest.steps, import: imported },
     },
     { mayBeLost: false, signal },
@@ -69,7 +76,7 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
       { kind: 'page', key, url, contentType, bytes, sha256 },
       { kind: 'manifest', url: null, contentType: MANIFEST_TYPE, ...written },
     ],
-    warnings: [],
+    warnings,
   };
 };
 

@@ -1,5 +1,6 @@
 import { type BlobStore, sha256 } from '@esl/kit/blob-store';
 import { z } from 'zod';
+import { type Page, pageSchema } from '../publisher/publisher.ts';
 import type { RunJob } from './run.ts';
 
 // The manifest of a job, and its checkpoint: what was done, with the hash of what it was done from.
@@ -11,6 +12,8 @@ import type { RunJob } from './run.ts';
 const manifestSchema = z.looseObject({
   schemaVersion: z.literal(1).default(1),
   steps: z.record(z.string(), z.looseObject({ inputHash: z.string(), output: z.unknown() })).default({}),
+  /** The job that made the page first; its reruns and retries publish the same lesson. */
+  lessonId: z.string().optional(),
   pageId: z.string().optional(),
   /** Absent until there is a narration; `onPage` once the page plays it. */
   audio: z
@@ -25,6 +28,16 @@ const manifestSchema = z.looseObject({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** The page as it was published last. */
+export const pageOf = ({ steps }: Manifest): Page | null =>
+  pageSchema.safeParse(steps.import?.output).data ?? null;
+
+/** The lesson that a job publishes, or publishes again. */
+export const lessonIdOf = (
+  { lessonId }: Pick<Manifest, 'lessonId'>,
+  { id, parentJobId }: Pick<RunJob, 'id' | 'parentJobId'>,
+): string => lessonId ?? parentJobId ?? id;
 
 export const MANIFEST_TYPE = 'application/json';
 

@@ -11,6 +11,7 @@ export const soundOnPage = async (
   if (!audio?.onPage) return null;
   const mp3 = await blobs.get(audio.path, signal);
   if (!mp3) return null;
-  const link = await blobs.urlFor(audio.path, signal);
-  return { mp3, link, durationMs: audio.durationMs, cast: audio.voices };
+  const { path: key, hash: sha256, durationMs, voices: cast } = audio;
+  const link = await blobs.urlFor(key, signal);
+  return { sha256, mp3, link, durationMs, cast };
 };

@@ -21,7 +21,7 @@ export const localPublisher = ({ blobs, now }: { blobs: BlobStore; now: () => Da
     code: 'published_locally',
     message: 'The lesson is a page of its own here, because no Notion account is connected.',
   },
-  publish: async ({ jobId, pageId, lesson, colours }, sound, signal) => {
+  publish: async ({ lessonId, previous, lesson, colours }, sound, signal) => {
     const html = renderPage({
       lesson,
       colours,
@@ -35,9 +35,17 @@ export const localPublisher = ({ blobs, now }: { blobs: BlobStore; now: () => Da
       }),
     });
     const body = Buffer.from(html);
-    const key = pageId ?? pageKey(jobId);
+    const key = previous?.key ?? pageKey(lessonId);
     await blobs.put(key, body, { contentType: HTML }, signal);
-    return { id: key, key, url: null, contentType: HTML, bytes: body.byteLength, sha256: sha256(body) };
+    return {
+      publisher: 'local',
+      id: key,
+      key,
+      url: null,
+      contentType: HTML,
+      bytes: body.byteLength,
+      sha256: sha256(body),
+    };
   },
-  exists: async (pageId, signal) => (await blobs.head(pageId, signal)) !== null,
+  exists: async ({ key }, signal) => key !== null && (await blobs.head(key, signal)) !== null,
 });

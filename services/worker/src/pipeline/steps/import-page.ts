@@ -1,5 +1,5 @@
-import { pageSchema } from '../../publisher/publisher.ts';
-import { hashOf } from '../checkpoint.ts';
+import { type Page, pageSchema } from '../../publisher/publisher.ts';
+import { hashOf, lessonIdOf, pageOf } from '../checkpoint.ts';
 import { soundOnPage } from '../page-sound.ts';
 import { need, type Ports, type Results, type StepSpec } from '../run.ts';
 
@@ -24,21 +24,28 @@ export const importPage: StepSpec<'import'>['run'] = async (run, { signal }) => 
 
   const inputHash = importHash(ports, validated);
   const kept = checkpoint.kept('import', inputHash, pageSchema);
-  if (kept && (await ports.publisher.exists(kept.id, signal)))
-    return { output: kept, detail: 'the page is up to date', inputHash };
+  if (kept && (await ports.publisher.exists(kept, signal)))
+    return { output: kept, detail: `the page${where(kept)} is up to date`, inputHash };
 
   const manifest = checkpoint.manifest();
-  const pageId = manifest.pageId ?? null;
-  const sound = pageId && (await soundOnPage(manifest, ports.blobs, signal));
+  const lessonId = lessonIdOf(manifest, job);
+  // What was kept and is gone is no page any more.
+  const previous = kept ? null : pageOf(manifest);
+  const sound = await soundOnPage(manifest, ports.blobs, signal);
   ports.checkLease();
   const request = {
-    jobId: job.id,
-    pageId,
+    lessonId,
+    previous,
+    isRepeat: job.attempt > 1 || lessonId !== job.id,
     lesson,
     colours: settings.preset?.colours ?? {},
     database: settings.notionDatabase,
+    warn: run.warn,
   };
-  const page = await ports.publisher.publish(request, sound || null, signal);
-  checkpoint.update({ pageId: page.id });
-  return { output: page, detail: pageId ? 'page made anew' : 'page made', inputHash };
+  const page = await ports.publisher.publish(request, sound, signal);
+  checkpoint.update({ lessonId, pageId: page.id, publisher: page.publisher });
+  const isSame = previous?.id === page.id;
+  return { output: page, detail: `page made${isSame ? ' anew' : ''}${where(page)}`, inputHash };
 };
+
+const where = ({ publisher }: Page): string => (publisher === 'notion' ? ' in Notion' : '');

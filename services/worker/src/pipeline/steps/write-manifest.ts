@@ -14,6 +14,7 @@ export const writeManifest: StepSpec<'manifest'>['run'] = async (run, { signal }
     timestamp: ports.now().toISOString(),
     preset: settings.preset?.name ?? null,
     database: settings.notionDatabase,
+    publisher: page.publisher,
     pageId: page.id,
     ...(page.url && { pageUrl: page.url }),
     ...(audio && {
