@@ -39,6 +39,11 @@ const environment = z
     SSE_HEARTBEAT_MS: integer(25_000, { min: 100 }),
     /** How long a full event stream may take to read on before it is closed, in ms. */
     SSE_STALL_MS: integer(10_000, { min: 100 }),
+    /**
+     * How long a stopping gateway goes on answering, and asks its clients to come back on another connection, in ms.
+     * Without it a request on a connection that was kept open may meet its end. Nothing else needs it on one machine.
+     */
+    HTTP_DRAIN_MS: integer(0, { max: 10_000 }),
     BATCH_BACKEND_ENABLE_EXTENDED_API: flag(true),
   })
   .refine(({ NODE_ENV, LINK_SECRET }) => NODE_ENV !== 'production' || LINK_SECRET !== undefined, {

@@ -140,6 +140,11 @@ export const startGateway = async ({
           leaving = true;
         },
       },
+      {
+        name: 'drain',
+        withinMs: config.HTTP_DRAIN_MS + 100,
+        run: () => http.sendAway(config.HTTP_DRAIN_MS),
+      },
       { name: 'intake', withinMs: 100, run: http.stopAccepting },
       { name: 'streams', withinMs: 500, run: hub.sayResumeLater },
       { name: 'in flight', withinMs: 5_000, run: http.finish },

@@ -101,6 +101,8 @@ export const connectGrpc = <S extends DescService>(
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 5_000,
+    // A replica that leaves is soon followed by another at a new address: half a minute, the default, is a roll too long.
+    'grpc.dns_min_time_between_resolutions_ms': 1_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
   });

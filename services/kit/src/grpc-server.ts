@@ -27,6 +27,14 @@ export const unaryMethods = (descriptor: DescService): DescMethodUnary[] =>
 
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
+/**
+ * How long a connection serves before its caller is asked to make another, and how long its calls may then go on, in
+ * ms. Shorter than an orchestrator waits before it stops a replica (preStop in deploy/base), so that by then callers
+ * have moved to others without noticing.
+ */
+const CONNECTION_AGE_MS = 20_000;
+const CONNECTION_GRACE_MS = 30_000;
+
 export type Call = { readonly signal: AbortSignal };
 
 type Methods<S extends DescService> = S['method'];
@@ -163,6 +171,9 @@ export const startGrpcServer = async (
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_concurrent_streams': 1_000,
     'grpc.keepalive_time_ms': 20_000,
+    // Callers look addresses up only when they connect: without this a new replica would never be found.
+    'grpc.max_connection_age_ms': CONNECTION_AGE_MS,
+    'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
   });
   for (const service of services) {
     const methods = unaryMethods(service.descriptor);

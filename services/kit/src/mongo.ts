@@ -1,4 +1,11 @@
-import { type ClientSession, type Db, MongoClient, MongoServerSelectionError } from 'mongodb';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type ClientSession,
+  type Db,
+  MongoClient,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 
 /** How long a first connection may take, in ms: a replica set of three on new volumes needs most of a minute. */
 const FIRST_CONNECT_MS = 120_000;
@@ -43,6 +50,14 @@ export const openMongo = (settings: MongoSettings): Mongo => {
   };
 };
 
+/** MongoDB's AuthenticationFailed: also what it says before its users have been made. */
+const AUTHENTICATION_FAILED = 18;
+const RETRY_MS = 500;
+
+const isEarly = (error: unknown): boolean =>
+  error instanceof MongoServerSelectionError ||
+  (error instanceof MongoServerError && error.code === AUTHENTICATION_FAILED);
+
 /**
  * As `openMongo`, for a service that can do nothing without its database: resolves once there is one. Whole clusters
  * start at once, and a process that gave up would be held back by its orchestrator for longer than the database needs.
@@ -55,7 +70,10 @@ export const connectMongo = async (settings: MongoSettings): Promise<Mongo> => {
       await mongo.db.client.connect();
       return mongo;
     } catch (error) {
-      if (error instanceof MongoServerSelectionError && Date.now() < giveUpAt) continue;
+      if (isEarly(error) && Date.now() < giveUpAt) {
+        await delay(RETRY_MS);
+        continue;
+      }
       await mongo.close();
       throw error;
     }

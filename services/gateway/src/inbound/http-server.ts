@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { CLASS_OF, type ErrorCode } from './problem.ts';
 
 /** How long a client may take to send its headers, and its whole request, in ms. */
@@ -19,6 +21,8 @@ export type HttpServer = {
   readonly port: number;
   /** Answers requests from now on; until then they get 503. */
   readonly serve: (listener: RequestListener) => void;
+  /** For so long, in ms, every answer asks the client to come back on another connection; less when none is open. */
+  readonly sendAway: (forMs: number) => Promise<void>;
   /** Takes no new connection. */
   readonly stopAccepting: () => void;
   /** Resolves when every answer under way is out, or hangs up when the signal fires. */
@@ -58,6 +62,10 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   socket.end(`HTTP/1.1 400 Bad Request\r\n${headers.join('')}\r\n${body}`);
 };
 
+const connectionsOf = promisify((server: Server, tell: (error: Error | null, count: number) => void) =>
+  server.getConnections(tell),
+);
+
 const closed = (server: Server): Promise<void> =>
   server.listening ? new Promise((resolve) => server.once('close', resolve)) : Promise.resolve();
 
@@ -68,6 +76,7 @@ export const listen = async (settings: {
   readonly maxStreams: number;
 }): Promise<HttpServer> => {
   let listener = starting;
+  let leaving = false;
   const server = createServer(
     {
       headersTimeout: HEADERS_MS,
@@ -78,7 +87,10 @@ export const listen = async (settings: {
       keepAlive: true,
       noDelay: true,
     },
-    (request, response) => listener(request, response),
+    (request, response) => {
+      if (leaving) response.setHeader('connection', 'close');
+      listener(request, response);
+    },
   );
   server.maxConnections = settings.maxStreams + OTHER_CONNECTIONS;
   server.on('clientError', onClientError);
@@ -93,6 +105,11 @@ export const listen = async (settings: {
     port,
     serve: (now) => {
       listener = now;
+    },
+    sendAway: async (forMs) => {
+      leaving = true;
+      const until = Date.now() + forMs;
+      while (Date.now() < until && (await connectionsOf(server)) > 0) await delay(DRAIN_MS);
     },
     stopAccepting: () => {
       gone = closed(server);
