@@ -4,6 +4,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   demo: './demo.ts',
   check: './check.ts',
   bench: '../../bench/run.ts',
+  'cluster-check': '../cluster/check.ts',
   generate: './generate.ts',
 };
 
