@@ -112,12 +112,25 @@ describe('a catalogue of voices', () => {
   it('keeps labels that say something, and voices that can be chosen', () => {
     const voices = json('voices', {
       voices: [
-        { id: 'v-001', name: 'Wren', preview_url: null, labels: { accent: '', gender: 'female', age: null } },
+        {
+          id: 'v-001',
+          name: 'Wren',
+          preview_url: null,
+          labels: { accent: '', gender: 'female', age: null },
+          verified_languages: [{ language: 'en', model_id: 'a' }, { language: 'en', model_id: 'b' }, {}],
+        },
         { id: 'v-002', name: null },
       ],
     });
     expect(voices).toEqual([
-      { id: 'v-001', name: 'Wren', category: null, previewUrl: null, labels: { gender: 'female' } },
+      {
+        id: 'v-001',
+        name: 'Wren',
+        category: null,
+        previewUrl: null,
+        labels: { gender: 'female' },
+        verifiedLanguages: ['en'],
+      },
     ]);
   });
 

@@ -8,6 +8,7 @@ export type Contents = {
   readonly voiceMap: VoiceMap;
   readonly students: readonly Student[];
   readonly voices: readonly Voice[];
+  readonly localVoices: readonly Voice[];
 };
 export type FileKind = keyof Contents;
 
@@ -108,13 +109,17 @@ const voicesFile = z
           category: optionalText,
           preview_url: optionalText,
           labels: z.record(z.string(), optionalText).nullish(),
+          verified_languages: z
+            .array(z.looseObject({ language: optionalText }))
+            .max(MAX_ENTRIES)
+            .nullish(),
         }),
       )
       .max(MAX_ENTRIES),
   })
   .transform(({ voices }): readonly Voice[] =>
     // A voice without id or name cannot be chosen.
-    voices.flatMap(({ id, name, category, preview_url: previewUrl, labels }) =>
+    voices.flatMap(({ id, name, category, preview_url: previewUrl, labels, verified_languages: verified }) =>
       id && name
         ? [
             {
@@ -125,6 +130,7 @@ const voicesFile = z
               labels: Object.fromEntries(
                 Object.entries(labels ?? {}).flatMap(([key, value]) => (value ? [[key, value]] : [])),
               ),
+              verifiedLanguages: [...new Set((verified ?? []).flatMap(({ language }) => language ?? []))],
             },
           ]
         : [],
@@ -136,6 +142,7 @@ const SCHEMAS: { readonly [K in FileKind]: z.ZodType<Contents[K]> } = {
   voiceMap: voiceMapFile,
   students: studentsFile,
   voices: voicesFile,
+  localVoices: voicesFile,
 };
 
 /** V8 quotes the text in its message; only the position is kept. */

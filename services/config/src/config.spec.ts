@@ -5,7 +5,8 @@ describe('the environment of the config service', () => {
   it('needs nothing: the shipped catalog and the local narrator’s voices', () => {
     const config = loadConfig({});
     expect(config.folder).toMatch(/\/configs\/$/);
-    expect(config.voicesPaths).toEqual([`${config.folder}local.voices.json`]);
+    expect([config.narrator, config.voiceSync]).toEqual(['local', null]);
+    expect(config.localVoicesPath).toBe(`${config.folder}local.voices.json`);
     expect(config.remote).toBeNull();
     expect(config.notion).toEqual({ hasToken: false, options: [], defaultDatabase: null });
   });
@@ -15,10 +16,15 @@ describe('the environment of the config service', () => {
       const config = loadConfig({ [name]: 'key', ESL_PIPELINE_CONFIG_DIR: 'here', PIPELINE_CWD: '/base' });
       expect(config.folder).toBe('/base/here');
       expect(config.voicesPaths[0]).toBe('/base/here/elevenlabs.voices.json');
+      expect(config.narrator).toBe('elevenlabs');
+      expect(config.voiceSync).toMatchObject({ apiKey: 'key', everyMs: 21_600_000 });
     }
-    expect(loadConfig({ ELEVENLABS_API_KEY: 'key', ELEVENLABS_VOICES_PATH: '/v.json' }).voicesPaths).toEqual([
-      '/v.json',
-    ]);
+  });
+
+  it('reads no voices from the account when a file is named, or when told not to', () => {
+    const named = loadConfig({ ELEVENLABS_API_KEY: 'key', ELEVENLABS_VOICES_PATH: '/v.json' });
+    expect(named).toMatchObject({ voicesPaths: ['/v.json'], voiceSync: null });
+    expect(loadConfig({ ELEVENLABS_API_KEY: 'key', ELEVENLABS_VOICES_SYNC_MS: '0' }).voiceSync).toBeNull();
   });
 
   it('reads the databases under all their names', () => {
@@ -33,7 +39,7 @@ describe('the environment of the config service', () => {
   });
 
   it('keeps no secret that it does not send', () => {
-    const config = loadConfig({ NOTION_TOKEN: 'secret-a', ELEVENLABS_API_KEY: 'secret-b' });
+    const config = loadConfig({ NOTION_TOKEN: 'secret-a' });
     expect(JSON.stringify(config)).not.toContain('secret');
     expect(config.notion.hasToken).toBe(true);
   });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { commonEnv, integer, mongoEnv, natsEnv, port, readEnv } from '@esl/kit/env';
 import { MODES } from '@esl-pipeline/contracts/http/submit-job';
 import { z } from 'zod';
+import type { Narrator } from './domain/catalog.ts';
 import { type NotionSettings, parseDatabaseOptions } from './domain/notion-databases.ts';
 import type { RemoteSettings } from './outbound/remote-source.ts';
 
@@ -32,8 +33,11 @@ const environment = z
     ESL_PIPELINE_CONFIG_VOICES_PATH: z.string().default('/voices.yml'),
     ESL_PIPELINE_CONFIG_POLL_MS: integer(10_000, { min: 100, max: 86_400_000 }),
     ELEVENLABS_VOICES_PATH: z.string().optional(),
-    ELEVENLABS_API_KEY: isSet,
-    ELEVENLABS_API_TOKEN: isSet,
+    ELEVENLABS_API_KEY: optional,
+    ELEVENLABS_API_TOKEN: optional,
+    ELEVENLABS_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.elevenlabs.io'),
+    /** How often the account's voices are read; 0: never. */
+    ELEVENLABS_VOICES_SYNC_MS: integer(21_600_000, { max: 7 * 86_400_000 }),
     ELEVENLABS_TTS_MODE: z.enum(MODES).default('auto'),
     NOTION_TOKEN: isSet,
     NOTION_DB_OPTIONS: z.string().transform(parseDatabaseOptions).default([]),
@@ -46,6 +50,12 @@ const environment = z
     path: ['ESL_PIPELINE_CONFIG_ENDPOINT'],
     message: 'is needed for a remote provider',
   });
+
+export type VoiceSyncSettings = {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly everyMs: number;
+};
 
 type Env = z.infer<typeof environment>;
 
@@ -72,20 +82,23 @@ const remoteOf = (env: Env): RemoteSettings | null =>
       }
     : null;
 
-/**
- * Where the voices of the narrator in use are listed, best first. Without an ElevenLabs key that is the local narrator,
- * whose voices are part of the worker's code: only the shipped list can be right about them.
- */
-const voicesPathsOf = (env: Env, folder: string, base: string): readonly [string, ...string[]] => {
-  if (!env.ELEVENLABS_API_KEY && !env.ELEVENLABS_API_TOKEN) return [join(SHIPPED, 'local.voices.json')];
-  if (env.ELEVENLABS_VOICES_PATH) return [resolve(base, env.ELEVENLABS_VOICES_PATH)];
-  return [join(folder, 'elevenlabs.voices.json'), join(SHIPPED, 'elevenlabs.voices.json')];
-};
+/** Where ElevenLabs' voices are listed, best first. */
+const voicesPathsOf = (env: Env, folder: string, base: string): readonly [string, ...string[]] =>
+  env.ELEVENLABS_VOICES_PATH
+    ? [resolve(base, env.ELEVENLABS_VOICES_PATH)]
+    : [join(folder, 'elevenlabs.voices.json'), join(SHIPPED, 'elevenlabs.voices.json')];
+
+/** The account whose voices are read; null when there is none, or when a file was named instead. */
+const voiceSyncOf = (env: Env, apiKey: string | null): VoiceSyncSettings | null =>
+  apiKey && !env.ELEVENLABS_VOICES_PATH && env.ELEVENLABS_VOICES_SYNC_MS > 0
+    ? { apiKey, baseUrl: env.ELEVENLABS_BASE_URL, everyMs: env.ELEVENLABS_VOICES_SYNC_MS }
+    : null;
 
 export const loadConfig = (processEnv: NodeJS.ProcessEnv) => {
   const env = readEnv(environment, processEnv);
   const base = env.PIPELINE_CWD ?? process.cwd();
   const folder = env.ESL_PIPELINE_CONFIG_DIR ? resolve(base, env.ESL_PIPELINE_CONFIG_DIR) : SHIPPED;
+  const elevenLabsKey = env.ELEVENLABS_API_KEY || env.ELEVENLABS_API_TOKEN || null;
   const { LOG_LEVEL, BIND_HOST, ADMIN_PORT, EXIT_WITH_PARENT, GRPC_PORT } = env;
   const { NATS_URL, MONGODB_URL, MONGODB_DB } = env;
   return Object.freeze({
@@ -99,7 +112,12 @@ export const loadConfig = (processEnv: NodeJS.ProcessEnv) => {
     GRPC_PORT,
     folder,
     remote: remoteOf(env),
+    /** Of the system's own accounts. */
+    narrator: (elevenLabsKey ? 'elevenlabs' : 'local') satisfies Narrator as Narrator,
     voicesPaths: voicesPathsOf(env, folder, base),
+    /** The local narrator's voices are part of the worker's code: only the shipped list can be right about them. */
+    localVoicesPath: join(SHIPPED, 'local.voices.json'),
+    voiceSync: voiceSyncOf(env, elevenLabsKey),
     pollMs: env.ESL_PIPELINE_CONFIG_POLL_MS,
     notion: notionOf(env),
     /** Of jobs that say nothing and whose owner has no settings. */

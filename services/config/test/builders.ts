@@ -16,6 +16,7 @@ export const aVoice = (name: string, labels: Voice['labels'] = {}): Voice => ({
   category: null,
   previewUrl: null,
   labels,
+  verifiedLanguages: [],
 });
 
 export const aCatalog = (over: Partial<Catalog> = {}): Catalog => ({ ...FALLBACK, ...over });

@@ -55,7 +55,7 @@ const open = (over: { timeoutMs?: number } = {}): Promise<LiveCatalog> => {
     paths: { presets: '/presets.json', students: 'students.json', voiceMap: '/voices.yml' },
     ...over,
   });
-  return openCatalog(source, { notion: notion(), now: () => new Date(), log }, never);
+  return openCatalog(source, { notion: notion(), narrator: 'local', now: () => new Date(), log }, never);
 };
 const faults = () => logged.flatMap((line) => line.faults ?? []);
 

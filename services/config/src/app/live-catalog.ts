@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Log } from '@esl/kit/log';
 import { gauge } from '@esl/kit/metrics';
 import { CatalogFault, type Contents, type FileKind, parseCatalogFile } from '../catalog-files.ts';
-import { type Catalog, completeStudents, FALLBACK, oddities } from '../domain/catalog.ts';
+import { type Catalog, completeStudents, FALLBACK, type Narrator, oddities } from '../domain/catalog.ts';
 import { type JobOptions, jobOptions } from '../domain/job-options.ts';
 import type { NotionSettings } from '../domain/notion-databases.ts';
 import type { CatalogFile, CatalogSource } from './needs.ts';
@@ -16,6 +16,7 @@ import type { CatalogFile, CatalogSource } from './needs.ts';
 export type Snapshot = {
   readonly version: string;
   readonly catalog: Catalog;
+  /** Of the system's own accounts. */
   readonly options: JobOptions;
   /** Something cannot be read now. */
   readonly stale: boolean;
@@ -60,9 +61,10 @@ const hash = (parts: unknown): string =>
 /** Opens the catalog and reads it for the first time. */
 export const openCatalog = async (
   source: CatalogSource,
-  { notion, now, log }: { notion: NotionSettings; now: () => Date; log: Log },
+  settings: { notion: NotionSettings; narrator: Narrator; now: () => Date; log: Log },
   signal: AbortSignal,
 ): Promise<LiveCatalog> => {
+  const { notion, narrator, now, log } = settings;
   const listeners: ((snapshot: Snapshot) => void)[] = [];
   let good: ReadonlyMap<string, Parsed> = new Map();
   let told = '';
@@ -99,7 +101,7 @@ export const openCatalog = async (
     tell(faults, oddities(catalog));
     const stale = faults.length > 0;
     staleNow.set(stale ? 1 : 0);
-    const options = jobOptions(catalog, notion);
+    const options = jobOptions(catalog, notion, narrator);
     const version = hash([catalog, options, notion.defaultDatabase?.id, stale]);
     const loadedAt = stale && before ? before.loadedAt : now();
     return before?.version === version ? before : { version, catalog, options, stale, loadedAt };

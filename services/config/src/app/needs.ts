@@ -40,3 +40,11 @@ export type OwnerSettingsStore = {
   /** One atomic change of what `change` names; resolves with everything as it is then. */
   readonly update: (ownerId: string, change: SettingsChange, signal: AbortSignal) => Promise<OwnerSettings>;
 };
+
+/** The list of the account's voices, shared by all replicas. */
+export type VoiceStore = {
+  /** Whether the list is to be read now, by whoever asks; nobody else is told so before `nextAt`. */
+  readonly claim: (now: Date, nextAt: Date) => Promise<boolean>;
+  /** Keeps a list, to be read again at `nextAt`. */
+  readonly put: (text: string, now: Date, nextAt: Date) => Promise<void>;
+};

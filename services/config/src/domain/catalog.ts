@@ -12,7 +12,11 @@ export type Voice = {
   readonly category: string | null;
   readonly previewUrl: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** ISO codes of the languages that the provider says it speaks well. */
+  readonly verifiedLanguages: readonly string[];
 };
+
+export type Narrator = 'elevenlabs' | 'local';
 
 /** Which speaker gets which voice, each given by id or name. Null: not said. */
 export type VoiceMap = {
@@ -33,8 +37,9 @@ export type Student = {
 
 export type Catalog = {
   readonly presets: ReadonlyMap<string, Preset>;
-  /** Of the narrator in use. */
+  /** ElevenLabs' voices. */
   readonly voices: readonly Voice[];
+  readonly localVoices: readonly Voice[];
   readonly voiceMap: VoiceMap;
   /** Sorted by name; always has a `Default`. */
   readonly students: readonly Student[];
@@ -54,9 +59,13 @@ export const FALLBACK: Catalog = {
     ],
   ]),
   voices: [],
+  localVoices: [],
   voiceMap: NO_VOICE_MAP,
   students: [],
 };
+
+export const voicesOf = (catalog: Catalog, narrator: Narrator): readonly Voice[] =>
+  narrator === 'local' ? catalog.localVoices : catalog.voices;
 
 export const isNamed = (student: Student, name: string): boolean =>
   student.name.toLowerCase() === name.trim().toLowerCase();

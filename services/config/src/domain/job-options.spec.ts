@@ -7,7 +7,7 @@ const NO_COLOURS = { h2: null, h3: null, toggleH2: null };
 describe('job options', () => {
   it('offer presets by name, and every mode and upload', () => {
     const presets = new Map(['b1', 'a1', 'calm'].map((name) => [name, NO_COLOURS]));
-    expect(jobOptions(aCatalog({ presets }), notion())).toMatchObject({
+    expect(jobOptions(aCatalog({ presets }), notion(), 'elevenlabs')).toMatchObject({
       presets: ['a1', 'b1', 'calm'],
       uploadOptions: ['auto', 's3', 'none'],
       modes: ['auto', 'dialogue', 'monologue'],
@@ -21,7 +21,7 @@ describe('job options', () => {
       aVoice('Cy', { gender: 'male' }),
       aVoice('Al'),
     ];
-    expect(jobOptions(aCatalog({ voices }), notion()).voices).toEqual([
+    expect(jobOptions(aCatalog({ voices }), notion(), 'elevenlabs').voices).toEqual([
       { id: 'id-Al', name: 'Al', category: null, accent: null, gender: null },
       { id: 'id-Bo', name: 'Bo', category: null, accent: 'british', gender: null },
       { id: 'id-Cy', name: 'Cy', category: null, accent: null, gender: 'male' },
@@ -35,14 +35,14 @@ describe('job options', () => {
       aVoice('B', { accent: 'british', gender: 'female' }),
       aVoice('A', { accent: 'american', gender: 'male' }),
     ];
-    expect(jobOptions(aCatalog({ voices }), notion()).voiceAccents).toEqual([
+    expect(jobOptions(aCatalog({ voices }), notion(), 'elevenlabs').voiceAccents).toEqual([
       'american_male',
       'british_female',
     ]);
   });
 
   it('still offer accents while no voice is known', () => {
-    expect(jobOptions(aCatalog(), notion())).toMatchObject({
+    expect(jobOptions(aCatalog(), notion(), 'elevenlabs')).toMatchObject({
       presets: ['b1-default'],
       voiceAccents: ['american_female', 'british_male'],
       voices: [],

@@ -1,5 +1,5 @@
 import { MODES, UPLOAD_OPTIONS } from '@esl-pipeline/contracts/http/submit-job';
-import { byText, type Catalog, type Voice } from './catalog.ts';
+import { byText, type Catalog, type Narrator, type Voice, voicesOf } from './catalog.ts';
 import { type NotionDatabase, type NotionSettings, notionDatabases } from './notion-databases.ts';
 
 export type VoiceOption = {
@@ -42,8 +42,9 @@ const voiceOption = ({ id, name, category, labels }: Voice): VoiceOption => {
   };
 };
 
-export const jobOptions = (catalog: Catalog, notion: NotionSettings): JobOptions => {
-  const voices = catalog.voices
+/** For whoever is narrated by `narrator` and publishes as `notion` says. */
+export const jobOptions = (catalog: Catalog, notion: NotionSettings, narrator: Narrator): JobOptions => {
+  const voices = voicesOf(catalog, narrator)
     .map(voiceOption)
     .toSorted((a, b) => byText(a.name, b.name) || byText(a.id, b.id));
   const accents = [...new Set(voices.flatMap(({ accent }) => accent ?? []))];

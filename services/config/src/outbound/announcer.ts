@@ -31,14 +31,16 @@ export const announceChanges = (
   };
   catalog.onChange(say);
   const settings = { url, name: 'config', replicas: 1, topology: { streams: [], consumers: [] } };
-  connectBus(settings, log).then(
-    (connected) => {
-      bus = connected;
-      if (stopped) return void connected.drain();
-      connected.onReconnect(say);
-      say();
-    },
-    (error: unknown) => log.error({ err: error }, 'no connection to NATS: changes are not announced'),
+  const connect = async () => {
+    const connected = await connectBus(settings, log);
+    // Stopped meanwhile: whether it still closes in order is of no matter.
+    if (stopped) return await connected.drain().catch(() => {});
+    bus = connected;
+    connected.onReconnect(say);
+    say();
+  };
+  connect().catch((error: unknown) =>
+    log.error({ err: error }, 'no connection to NATS: changes are not announced'),
   );
   return {
     say,

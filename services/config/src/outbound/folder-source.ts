@@ -77,14 +77,18 @@ export const folderSource = (folder: string, log: Log): CatalogSource => ({
   watch: watchFolders([folder, join(folder, 'students')], log),
 });
 
-/** The narrator's voices: the first of `paths` that exists. */
-export const voicesSource = (paths: readonly [string, ...string[]], log: Log): CatalogSource => ({
+/** A narrator's voices: the first of `paths` that exists. */
+export const voicesSource = (
+  kind: 'voices' | 'localVoices',
+  paths: readonly [string, ...string[]],
+  log: Log,
+): CatalogSource => ({
   read: async (signal) => {
     for (const path of paths) {
       const found = await stat(path).catch(() => null);
-      if (found) return [await readOne('voices', basename(path), path, signal)];
+      if (found) return [await readOne(kind, basename(path), path, signal)];
     }
-    return [await readOne('voices', basename(paths[0]), paths[0], signal)];
+    return [await readOne(kind, basename(paths[0]), paths[0], signal)];
   },
   watch: watchFolders(
     paths.map((path) => dirname(path)),

@@ -19,9 +19,9 @@ export const optionRoutes = ({
   readonly config: GrpcClient<typeof ConfigService>['call'];
   readonly actions: GrpcClient<typeof ActionsService>['call'];
 }): Route[] => {
-  const read = async (signal: AbortSignal): Promise<JobOptions> => {
+  const read = async (ownerId: string, signal: AbortSignal): Promise<JobOptions> => {
     const [offered, { capabilities }] = await Promise.all([
-      config.getJobOptions({}, signal),
+      config.getJobOptions({ ownerId }, signal),
       actions.listCapabilities({}, signal),
     ]);
     return {
@@ -48,8 +48,8 @@ export const optionRoutes = ({
     };
   };
 
-  const get: Handler = async ({ request, signal }) => {
-    const body = await read(signal);
+  const get: Handler = async ({ principal, request, signal }) => {
+    const body = await read(principal.ownerId, signal);
     const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`;
     const headers = { etag, 'cache-control': 'private, max-age=60' };
     return isFresh(request.headers['if-none-match'], etag)
