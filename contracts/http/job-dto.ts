@@ -1,8 +1,9 @@
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
 import type { Job } from './job.ts';
+import type { Artifact } from './job-control.ts';
 import type { JobEvent, JobEventType } from './job-events.ts';
-import { JOB_PRIORITY_WORD, JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
+import { ARTIFACT_KIND_WORD, JOB_PRIORITY_WORD, JOB_STATE_WORD, STEP_STATE_WORD } from './job-words.ts';
 
 /** Makes the addresses that a job carries. */
 export type JobLinks = {
@@ -21,6 +22,25 @@ const required = <T>(value: T | undefined, what: string): T => {
   return value;
 };
 
+/** Links to what a job made, the same for everyone who reads this version of it. */
+const linksOf = ({ updatedAt }: pb.Job, links: JobLinks) => {
+  const updatedAtMs = timestampDate(required(updatedAt, 'updatedAt')).getTime();
+  return (made: pb.Artifact | undefined): string | null =>
+    made?.url ?? (made?.key ? links.file(made.key, updatedAtMs) : null);
+};
+
+/** What a job made, as clients see it; what has no address is left out. */
+export const artifactDtos = (job: pb.Job, links: JobLinks): Artifact[] => {
+  const linkTo = linksOf(job, links);
+  return job.artifacts.flatMap((made) => {
+    const kind = ARTIFACT_KIND_WORD[made.kind];
+    const url = linkTo(made);
+    if (!kind || url === null) return [];
+    const { contentType, bytes, sha256 } = made;
+    return [{ kind, url, contentType, bytes: Number(bytes), sha256: sha256 || null }];
+  });
+};
+
 export const findingDto = ({ code, severity, message, line, path }: pb.Finding): Job['findings'][number] => ({
   code,
   severity: severity === pb.FindingSeverity.WARNING ? 'warning' : 'error',
@@ -33,10 +53,8 @@ export const findingDto = ({ code, severity, message, line, path }: pb.Finding):
 export const jobDto = (job: pb.Job, links: JobLinks): Job => {
   const spec = required(job.spec, 'spec');
   const updatedAt = required(job.updatedAt, 'updatedAt');
-  const updatedAtMs = timestampDate(updatedAt).getTime();
   const artifact = (kind: pb.ArtifactKind) => job.artifacts.find((each) => each.kind === kind);
-  const linkTo = (made: pb.Artifact | undefined): string | null =>
-    made?.url ?? (made?.key ? links.file(made.key, updatedAtMs) : null);
+  const linkTo = linksOf(job, links);
   const page = linkTo(artifact(pb.ArtifactKind.PAGE));
   const audio = linkTo(artifact(pb.ArtifactKind.AUDIO));
   const manifest = artifact(pb.ArtifactKind.MANIFEST);

@@ -1,5 +1,6 @@
 import * as pb from '../gen/esl/jobs/v1/job_pb.ts';
-import type { JobPriority, JobState, STEP_STATES } from './job.ts';
+import type { JobState, STEP_STATES } from './job.ts';
+import type { JobPriority } from './submit-job.ts';
 
 // The word of each protobuf enum value, in HTTP, in events and in stored jobs alike, and the way back. A value that is
 // not known here, such as one of a newer release, has no word.

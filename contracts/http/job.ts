@@ -1,13 +1,11 @@
 import { z } from 'zod';
-import { MODES, UPLOAD_OPTIONS } from './submit-job.ts';
+import { pageQuerySchema } from './page.ts';
+import { JOB_PRIORITIES, MODES, shortText, UPLOAD_OPTIONS } from './submit-job.ts';
 
 const time = z.iso.datetime({ precision: 3 }).describe('UTC, with milliseconds');
 
 export const JOB_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
-
-export const JOB_PRIORITIES = ['high', 'normal', 'low'] as const;
-export type JobPriority = (typeof JOB_PRIORITIES)[number];
 
 export const STEP_STATES = ['pending', 'running', 'succeeded', 'skipped', 'failed', 'cancelled'] as const;
 
@@ -91,13 +89,7 @@ export const JOB_SORTS = ['-createdAt', 'createdAt', '-updatedAt', 'updatedAt'] 
 const queryTime = z.iso.datetime({ offset: true }).optional();
 
 /** Query of `GET /jobs`. Every value arrives as one string. */
-export const listJobsQuerySchema = z.object({
-  limit: z
-    .string()
-    .regex(/^[1-9]\d?$|^100$/, 'must be a whole number from 1 to 100')
-    .transform(Number)
-    .optional(),
-  cursor: z.string().min(1).max(512).optional(),
+export const listJobsQuerySchema = pageQuerySchema.extend({
   sort: z.enum(JOB_SORTS).optional(),
   state: z
     .string()
@@ -108,6 +100,9 @@ export const listJobsQuerySchema = z.object({
   mode: z.enum(MODES).optional(),
   notionDatabase: z.string().min(1).max(1024).optional(),
   parentJobId: z.uuid().optional(),
+  batchId: z.uuid().optional(),
+  priority: z.enum(JOB_PRIORITIES).optional(),
+  q: shortText.optional().describe('Words of title, student, topic and file name'),
   createdFrom: queryTime,
   createdTo: queryTime,
   finishedFrom: queryTime,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { JOB_EVENT_TYPES } from './job-events.ts';
+import { BATCH_EVENT_TYPES, JOB_EVENT_TYPES } from './job-events.ts';
 
 const time = z.iso.datetime({ precision: 3 }).describe('UTC, with milliseconds');
 
 /** What a webhook may ask for: the events of the event stream, under the same names. */
-export const WEBHOOK_EVENT_TYPES = [...JOB_EVENT_TYPES] as const;
+export const WEBHOOK_EVENT_TYPES = [...JOB_EVENT_TYPES, ...BATCH_EVENT_TYPES] as const;
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
 
 export const MAX_WEBHOOK_URL_LENGTH = 2_048;

@@ -9,10 +9,12 @@ import { STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
 import { WebhooksService } from '@esl-pipeline/contracts/esl/actions/v1/webhooks_service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { BatchesService } from '@esl-pipeline/contracts/esl/jobs/v1/batches_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { jobDto } from '@esl-pipeline/contracts/http/job-dto';
+import { submitBatch } from './app/submit-batch.ts';
 import { submitJob } from './app/submit-job.ts';
 import { lessonText } from './app/validate-lesson.ts';
 import type { Config } from './config.ts';
@@ -23,15 +25,17 @@ import { openApi } from './inbound/openapi.ts';
 import { anonymous } from './inbound/principal.ts';
 import type { Route } from './inbound/route.ts';
 import { actionRoutes } from './inbound/routes/actions.ts';
+import { batchRoutes } from './inbound/routes/batches.ts';
 import { docRoutes } from './inbound/routes/docs.ts';
 import { eventRoutes } from './inbound/routes/events.ts';
 import { fileRoutes } from './inbound/routes/files.ts';
 import { healthRoutes } from './inbound/routes/health.ts';
+import { jobControlRoutes } from './inbound/routes/job-control.ts';
 import { jobRoutes } from './inbound/routes/jobs.ts';
 import { lessonRoutes } from './inbound/routes/lessons.ts';
 import { optionRoutes } from './inbound/routes/options.ts';
 import { webhookRoutes } from './inbound/routes/webhooks.ts';
-import { jobCreator } from './outbound/job-creator.ts';
+import { batchCreator, jobCreator } from './outbound/job-creator.ts';
 import { followJobs, jobStreamPast } from './outbound/job-stream.ts';
 import { lessonFolder } from './outbound/lesson-folder.ts';
 import { openIdempotencyKeys } from './outbound/mongo-idempotency-keys.ts';
@@ -76,6 +80,7 @@ export const startGateway = async ({
   );
   const deadlineMs = config.RPC_DEADLINE_MS;
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
+  const batches = connectGrpc(BatchesService, { address: config.JOBS_ADDR, deadlineMs });
   const actions = connectGrpc(ActionsService, { address: config.ACTIONS_ADDR, deadlineMs });
   const webhooks = connectGrpc(WebhooksService, { address: config.ACTIONS_ADDR, deadlineMs });
   const lessons = connectGrpc(LessonsService, { address: config.LESSONS_ADDR, deadlineMs });
@@ -99,6 +104,7 @@ export const startGateway = async ({
     findLesson,
     create: jobCreator(jobs.call),
   });
+  const submitMany = submitBatch({ findLesson, create: batchCreator(batches.call) });
 
   const readLesson = async (key: string, signal: AbortSignal) => {
     const bytes = await blobs.get(key, signal);
@@ -109,7 +115,9 @@ export const startGateway = async ({
   let leaving = false;
   const all: Route[] = [
     ...eventRoutes(hub, now),
+    ...batchRoutes({ submit: submitMany, batches: batches.call }),
     ...jobRoutes({ submit, jobs: jobs.call, toDto }),
+    ...jobControlRoutes({ jobs: jobs.call, toDto, links }),
     ...actionRoutes(actions.call),
     ...lessonRoutes({ textOf: lessonText({ findLesson, read: readLesson }), lessons: lessons.call }),
     ...webhookRoutes(webhooks.call),
@@ -161,7 +169,7 @@ export const startGateway = async ({
         name: 'calls',
         withinMs: 100,
         run: () => {
-          for (const client of [jobs, actions, webhooks, lessons, settings]) client.close();
+          for (const client of [jobs, batches, actions, webhooks, lessons, settings]) client.close();
         },
       },
       { name: 'nats', withinMs: 1_000, run: bus.drain },

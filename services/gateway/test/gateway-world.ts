@@ -171,6 +171,8 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
         ACTIONS_ADDR: others.address,
         CONFIG_ADDR: others.address,
         LESSONS_ADDR: others.address,
+        // Suites share the machine: slow is not down.
+        RPC_DEADLINE_MS: '20000',
         ...env,
       });
       return world.run(startGateway({ config, log: world.log }));

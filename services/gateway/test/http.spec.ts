@@ -117,6 +117,11 @@ describe('POST /jobs', () => {
     ['invalid_force_tts', { md: 'lesson.md', forceTts: 1 }],
     ['invalid_notion_database', { md: 'lesson.md', notionDatabase: {} }],
     ['invalid_mode', { md: 'lesson.md', mode: 'Dialogue' }],
+    ['invalid_priority', { md: 'lesson.md', priority: 'urgent' }],
+    ['invalid_run_at', { md: 'lesson.md', runAt: 'tomorrow' }],
+    ['invalid_run_at', { md: 'lesson.md', runAt: '2026-01-05T08:00:00' }],
+    ['invalid_run_at', { md: 'lesson.md', runAt: '2999-01-05T08:00:00Z' }],
+    ['invalid_run_at', { md: 'lesson.md', runAt: 1_767_600_000 }],
     ['md_not_found', { md: 'missing.md' }],
     ['md_not_found', { md: '../lessons/lesson.md' }],
     ['md_not_found', { md: '/etc/hostname' }],
@@ -218,6 +223,10 @@ describe('reading jobs', () => {
     'createdFrom=yesterday',
     'hasError=1',
     'parentJobId=x',
+    'batchId=x',
+    'priority=urgent',
+    'q=',
+    'q=%20',
     'cursor=forged',
     `cursor=${Buffer.from('["-createdAt",1,"x"]').toString('base64url')}`,
   ])('answers 400 to ?%s', async (query) => {
@@ -317,7 +326,7 @@ describe('every answer', () => {
     for (const [method, path, allow] of [
       ['DELETE', '/jobs', 'POST, GET, HEAD'],
       ['POST', '/jobs/events', 'GET, HEAD'],
-      ['OPTIONS', `/jobs/${uuidv7()}`, 'GET, HEAD'],
+      ['OPTIONS', `/jobs/${uuidv7()}`, 'GET, HEAD, PATCH'],
       ['PUT', '/jobs/x/actions', 'POST'],
       ['GET', '/jobs/x/actions', 'POST'],
     ] as const) {
@@ -410,6 +419,11 @@ describe('with the extended API off', () => {
     expectProblem(await post(`/jobs/${jobId}/actions`, { type: 'cancel' }), 404, 'not_found');
     expectProblem(await post(`/jobs/${jobId}/rerun/audio`, {}), 404, 'not_found');
     expectProblem(await send('/config/job-options'), 404, 'not_found');
+    expectProblem(await post('/jobs/batch', { items: [{ md: 'lesson.md' }] }), 405, 'method_not_allowed');
+    expectProblem(await send('/batches'), 404, 'not_found');
+    expectProblem(await send('/user/webhooks'), 404, 'not_found');
+    expectProblem(await send(`/jobs/${jobId}/timeline`), 404, 'not_found');
+    expectProblem(await send(`/jobs/${jobId}`, { method: 'PATCH' }), 405, 'method_not_allowed');
     const { paths } = (await send('/openapi.json')).body as { paths: object };
     expect(Object.keys(paths)).not.toContain('/config/job-options');
   });

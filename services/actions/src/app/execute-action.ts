@@ -43,7 +43,8 @@ export const executeAction =
       if (!target.ok) return target;
       const { state } = target.value;
       if (!action.allowedIn.includes(state)) return invalidState(action.type, state);
-      return await ready.value.run({ ...target.value, newJobId: request.newJobId }, signal);
+      const { actorId, newJobId } = request;
+      return await ready.value.run({ ...target.value, actorId, newJobId }, signal);
     };
 
     const record = (result: Pick<LoggedAction, 'outcome' | 'newJobId'>) =>

@@ -15,8 +15,8 @@ export type Target = {
   readonly state: JobState;
 };
 
-/** A target, and the id of the job that an action on it makes, if it makes one. */
-export type Aim = Target & { readonly newJobId: string };
+/** A target, who acts on it, and the id of the job that the action makes, if it makes one. */
+export type Aim = Target & { readonly actorId: string; readonly newJobId: string };
 
 /** What became of a change: the state the job was in when it could not be made. */
 export type Change = Outcome<null, 'job_not_found'> | { readonly ok: false; readonly blockedBy: string };
@@ -29,9 +29,9 @@ export type Jobs = {
     signal: AbortSignal,
   ) => Promise<Outcome<Target, 'job_not_found' | 'scope_required' | 'unavailable'>>;
   readonly create: (job: MessageInitShape<typeof NewJobSchema>, signal: AbortSignal) => Promise<void>;
-  readonly cancel: (target: Target, reason: string | null, signal: AbortSignal) => Promise<Change>;
+  readonly cancel: (aim: Aim, reason: string | null, signal: AbortSignal) => Promise<Change>;
   readonly edit: (
-    target: Target,
+    aim: Aim,
     fields: { readonly preset: string | null; readonly notionDatabase: string | null },
     signal: AbortSignal,
   ) => Promise<Change>;

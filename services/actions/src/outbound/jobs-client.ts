@@ -45,14 +45,15 @@ export const jobsClient = ({ call }: Pick<GrpcClient<typeof JobsService>, 'call'
   create: async (job, signal) => {
     await call.createJobs({ jobs: [job] }, signal);
   },
-  cancel: ({ scope, job }, reason, signal) =>
-    change(call.cancelJob({ scope, jobId: job.id, ...(reason !== null && { reason }) }, signal)),
-  edit: ({ scope, job }, { preset, notionDatabase }, signal) =>
+  cancel: ({ scope, job, actorId: actor }, reason, signal) =>
+    change(call.cancelJob({ scope, jobId: job.id, actor, ...(reason !== null && { reason }) }, signal)),
+  edit: ({ scope, job, actorId: actor }, { preset, notionDatabase }, signal) =>
     change(
       call.editMetadata(
         {
           scope,
           jobId: job.id,
+          actor,
           ...(preset !== null && { preset }),
           ...(notionDatabase !== null && { notionDatabase }),
         },

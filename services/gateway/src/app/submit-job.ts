@@ -7,11 +7,15 @@ export type LessonSource = (reference: string) => Promise<string | null>;
 export type NewJob = {
   readonly id: string;
   readonly ownerId: string;
-  readonly spec: SubmitJob & { readonly lessonKey: string };
+  readonly wish: SubmitJob;
+  /** Where the lesson's text lies, as it is now. */
+  readonly lessonKey: string;
 };
 
 /** Resolves when the job is stored for good. */
 export type CreateJob = (job: NewJob) => Promise<unknown>;
+
+export const mdNotFound = () => refuse('md_not_found', 'There is no lesson under this "md".');
 
 /** Accepts a lesson for processing. A client that hangs up meanwhile still gets its job. */
 export const submitJob =
@@ -22,7 +26,7 @@ export const submitJob =
     wish: SubmitJob,
   ): Promise<Outcome<{ readonly jobId: string }, 'md_not_found'>> => {
     const lessonKey = await findLesson(wish.md);
-    if (lessonKey === null) return refuse('md_not_found', 'There is no lesson under this "md".');
-    await create({ id, ownerId, spec: { ...wish, lessonKey } });
+    if (lessonKey === null) return mdNotFound();
+    await create({ id, ownerId, wish, lessonKey });
     return accept({ jobId: id });
   };

@@ -19,6 +19,10 @@ export const CLASS_OF = {
   invalid_force_tts: 'validation_failed',
   invalid_notion_database: 'validation_failed',
   invalid_mode: 'validation_failed',
+  invalid_priority: 'validation_failed',
+  invalid_run_at: 'validation_failed',
+  invalid_batch: 'validation_failed',
+  empty_edit: 'validation_failed',
   invalid_text: 'validation_failed',
   unknown_preset: 'validation_failed',
   unknown_notion_database: 'validation_failed',
@@ -95,6 +99,7 @@ const CLASS_OF_REFUSAL: Readonly<Record<number, ErrorClass>> = {
 /** Codes of other services that clients know under another name. */
 const PUBLIC_CODE: Readonly<Record<string, string>> = {
   job_not_found: 'not_found',
+  batch_not_found: 'not_found',
   webhook_not_found: 'not_found',
   delivery_not_found: 'not_found',
   job_cannot_move: 'invalid_state',
@@ -102,7 +107,14 @@ const PUBLIC_CODE: Readonly<Record<string, string>> = {
 };
 
 /** Refusals of what the gateway itself put into a call: nothing the client could mend. */
-const OUR_FAULTS = new Set(['scope_required', 'invalid_job_id', 'too_many_jobs', 'invalid_webhook_id']);
+const OUR_FAULTS = new Set([
+  'scope_required',
+  'invalid_job_id',
+  'too_many_jobs',
+  'invalid_webhook_id',
+  'invalid_batch_id',
+  'invalid_batch_size',
+]);
 
 const ofRefusal = ({ refusal, status }: Refused): Problem | null => {
   const error = CLASS_OF_REFUSAL[status];

@@ -40,7 +40,7 @@ export type Route = {
   readonly reach: 'core' | 'extended';
   /** Who may call it: anyone, without saying who; or a caller of at least this role. */
   readonly access: 'public' | Role;
-  readonly tag: 'Jobs' | 'Lessons' | 'Events' | 'Options' | 'Files' | 'Webhooks' | 'Service';
+  readonly tag: 'Jobs' | 'Batches' | 'Lessons' | 'Events' | 'Options' | 'Files' | 'Webhooks' | 'Service';
   /** Also the OpenAPI operation id. */
   readonly name: string;
   readonly summary: string;

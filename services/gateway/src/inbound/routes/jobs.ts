@@ -1,4 +1,3 @@
-import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { GrpcClient } from '@esl/kit/grpc-client';
 import { said } from '@esl/kit/said';
 import {
@@ -13,12 +12,14 @@ import {
 } from '@esl-pipeline/contracts';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobSort, type JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import { JOB_STATE_VALUE } from '@esl-pipeline/contracts/http/job-words';
+import { JOB_PRIORITY_VALUE, JOB_STATE_VALUE } from '@esl-pipeline/contracts/http/job-words';
 import { z } from 'zod';
 import type { submitJob } from '../../app/submit-job.ts';
+import { instant } from '../../instant.ts';
 import { scopeOf } from '../principal.ts';
 import { jobNotFound, problem } from '../problem.ts';
 import { objectBody, parseFields } from '../request-body.ts';
+import { parseQuery } from '../request-query.ts';
 import type { Call, Handler, Route } from '../route.ts';
 
 const SORT: Readonly<Record<NonNullable<ListJobsQuery['sort']>, JobSort>> = {
@@ -28,18 +29,8 @@ const SORT: Readonly<Record<NonNullable<ListJobsQuery['sort']>, JobSort>> = {
   updatedAt: JobSort.UPDATED_ASC,
 };
 
-const instant = (text: string | undefined): Timestamp | undefined =>
-  text === undefined ? undefined : timestampFromDate(new Date(text));
-
 const DEFAULT_LIMIT = 25;
 const MAX_LIMIT = 100;
-
-const parseQuery = (query: unknown): ListJobsQuery => {
-  const result = listJobsQuerySchema.safeParse(query);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  throw problem('invalid_query', `The parameter "${issues[0]?.path}" is not valid.`, { details: { issues } });
-};
 
 const userJobsSchema = z.object({ jobs: z.array(jobSchema), total: z.int() }).meta({ id: 'UserJobs' });
 
@@ -73,7 +64,7 @@ export const jobRoutes = ({
   };
 
   const page = async ({ principal, request, signal }: Call, defaultLimit: number) => {
-    const query = parseQuery(request.query);
+    const query = parseQuery(listJobsQuerySchema, request.query);
     const answer = await jobs.listJobs(
       {
         ...said({
@@ -83,6 +74,9 @@ export const jobRoutes = ({
           mode: query.mode,
           notionDatabase: query.notionDatabase,
           parentJobId: query.parentJobId,
+          batchId: query.batchId,
+          priority: query.priority && JOB_PRIORITY_VALUE[query.priority],
+          query: query.q,
           createdFrom: instant(query.createdFrom),
           createdTo: instant(query.createdTo),
           finishedFrom: instant(query.finishedFrom),

@@ -4,6 +4,7 @@ import {
   CREATE_WEBHOOK_CODES,
   createWebhookSchema,
   type DeliveryStateWord,
+  pageQuerySchema,
   type Webhook,
   type WebhookDelivery,
   webhookCreatedSchema,
@@ -13,8 +14,9 @@ import {
 } from '@esl-pipeline/contracts';
 import * as pb from '@esl-pipeline/contracts/esl/actions/v1/webhooks_service';
 import { z } from 'zod';
-import { notFound, problem } from '../problem.ts';
+import { notFound } from '../problem.ts';
 import { objectBody, parseFields } from '../request-body.ts';
+import { parseQuery } from '../request-query.ts';
 import type { Call, Handler, Route } from '../route.ts';
 
 const time = (at: Timestamp | undefined): string | null => (at ? timestampDate(at).toISOString() : null);
@@ -54,15 +56,6 @@ const deliveryDto = (delivery: pb.Delivery): WebhookDelivery => ({
   })),
 });
 
-const pageSchema = z.object({
-  limit: z
-    .string()
-    .regex(/^[1-9]\d?$|^100$/, 'must be a whole number from 1 to 100')
-    .transform(Number)
-    .optional(),
-  cursor: z.string().min(1).max(512).optional(),
-});
-
 /** Users' webhooks. They are kept, and called, by the actions service: the gateway calls nobody outside. */
 export const webhookRoutes = (webhooks: GrpcClient<typeof pb.WebhooksService>['call']): Route[] => {
   const of = ({ principal, request }: Call) => ({
@@ -94,9 +87,7 @@ export const webhookRoutes = (webhooks: GrpcClient<typeof pb.WebhooksService>['c
   };
 
   const log: Handler = async (call) => {
-    const query = pageSchema.safeParse(call.request.query);
-    if (!query.success) throw problem('invalid_query', '"limit" or "cursor" is not valid.');
-    const { limit = 0, cursor = '' } = query.data;
+    const { limit = 0, cursor = '' } = parseQuery(pageQuerySchema, call.request.query);
     const page = { ...of(call), pageSize: limit, pageToken: cursor };
     const { deliveries, nextPageToken } = await webhooks.listDeliveries(page, call.signal);
     return {
@@ -165,7 +156,7 @@ export const webhookRoutes = (webhooks: GrpcClient<typeof pb.WebhooksService>['c
       path: '/user/webhooks/:webhookId/deliveries',
       name: 'listWebhookDeliveries',
       summary: 'What was sent to a webhook in the last week, or will be',
-      query: pageSchema,
+      query: pageQuerySchema,
       answers: { 200: { description: 'One page, newest first.', schema: webhookDeliveryListSchema } },
       errors: [...errors, 'invalid_query'],
       handle: log,
