@@ -10,12 +10,14 @@ import {
 import {
   RunCancelledSchema,
   RunFailedSchema,
+  RunPurgedSchema,
   RunRefreshedSchema,
   RunSteppedSchema,
   RunSucceededSchema,
 } from '../gen/esl/events/v1/run_events_pb.ts';
 import {
   CancelRequestedSchema,
+  PurgeRequestedSchema,
   RefreshRequestedSchema,
   RunRequestedSchema,
 } from '../gen/esl/events/v1/work_pb.ts';
@@ -64,7 +66,7 @@ export const STREAMS = {
   },
   WORK: {
     name: 'WORK',
-    subjects: ['work.run.>', 'work.refresh.>'],
+    subjects: ['work.run.>', 'work.refresh.>', 'work.purge.>'],
     description: 'What workers have to do, one message per job.',
     retention: 'work',
     maxAgeMs: 0,
@@ -136,6 +138,13 @@ export const CONSUMERS = {
     ackWaitMs: 30_000,
     maxAckPending: 1_000,
   },
+  workPurge: {
+    stream: 'WORK',
+    durable: 'workers-purge',
+    filter: 'work.purge.*',
+    ackWaitMs: 30_000,
+    maxAckPending: 10_000,
+  },
 } as const satisfies Record<string, ConsumerSpec>;
 
 /** One kind of message: where it goes and what it is. `*` in the subject stands for the job's or batch's id. */
@@ -166,12 +175,14 @@ export const CHANNELS = {
   runNormal: channel(RunRequestedSchema, (id) => `work.run.normal.${id}`, 'WORK'),
   runLow: channel(RunRequestedSchema, (id) => `work.run.low.${id}`, 'WORK'),
   refresh: channel(RefreshRequestedSchema, (id) => `work.refresh.${id}`, 'WORK'),
+  purge: channel(PurgeRequestedSchema, (id) => `work.purge.${id}`, 'WORK'),
   cancel: channel(CancelRequestedSchema, (id) => `work.cancel.${id}`),
   runStepped: channel(RunSteppedSchema, (id) => `run.step.${id}`, 'RUNS'),
   runSucceeded: channel(RunSucceededSchema, (id) => `run.succeeded.${id}`, 'RUNS'),
   runFailed: channel(RunFailedSchema, (id) => `run.failed.${id}`, 'RUNS'),
   runCancelled: channel(RunCancelledSchema, (id) => `run.cancelled.${id}`, 'RUNS'),
   runRefreshed: channel(RunRefreshedSchema, (id) => `run.refreshed.${id}`, 'RUNS'),
+  runPurged: channel(RunPurgedSchema, (id) => `run.purged.${id}`, 'RUNS'),
   configChanged: channel(ConfigChangedSchema, () => 'config.changed'),
 } as const;
 

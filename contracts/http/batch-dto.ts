@@ -1,6 +1,7 @@
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import * as pb from '../gen/esl/jobs/v1/batch_pb.ts';
 import type { Batch } from './batch.ts';
+import type { BatchEvent, BatchEventType } from './job-events.ts';
 
 const time = (at: Timestamp): string => timestampDate(at).toISOString();
 
@@ -20,3 +21,9 @@ export const batchDto = (batch: pb.Batch): Batch => {
     etaSeconds: batch.etaSeconds ?? null,
   };
 };
+
+/** The data of a batch event. */
+export const batchEventDto = (type: BatchEventType, batch: pb.Batch): BatchEvent => ({
+  type,
+  ...batchDto(batch),
+});

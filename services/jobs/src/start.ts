@@ -11,6 +11,7 @@ import { cancelBatch } from './app/cancel-batch.ts';
 import { cancelJob } from './app/cancel-job.ts';
 import { createBatch } from './app/create-batch.ts';
 import { createJobs } from './app/create-jobs.ts';
+import { deleteJob } from './app/delete-job.ts';
 import { editMetadata } from './app/edit-metadata.ts';
 import { getBatch, listBatches } from './app/read-batches.ts';
 import { getJob, getTimeline, listJobs } from './app/read-jobs.ts';
@@ -20,6 +21,7 @@ import { retryJob } from './app/retry-job.ts';
 import { claimRun, releaseRun, renewRuns } from './app/run-lease.ts';
 import type { Config } from './config.ts';
 import type { JobId } from './domain/job.ts';
+import { adminGrpc } from './inbound/admin-grpc.ts';
 import { batchesGrpc } from './inbound/batches-grpc.ts';
 import { jobsGrpc } from './inbound/grpc.ts';
 import { runReportHandlers } from './inbound/run-reports.ts';
@@ -27,10 +29,14 @@ import { batchEvents } from './outbound/batch-events.ts';
 import { dispatcher } from './outbound/dispatcher.ts';
 import { openJobsCollection } from './outbound/job-documents.ts';
 import { mongoBatches, openBatchesCollection } from './outbound/mongo-batches.ts';
+import { continueDeletions, mongoDeletions, openDeletionsCollection } from './outbound/mongo-deletions.ts';
 import { mongoJobStore } from './outbound/mongo-job-store.ts';
+import { natsDeadLetters } from './outbound/nats-dead-letters.ts';
 import { outboxRelay } from './outbound/outbox-relay.ts';
 import { measureQueues } from './outbound/queue-gauges.ts';
 import { reconcile } from './outbound/reconciler.ts';
+import { retention } from './outbound/retention.ts';
+import { systemStats } from './outbound/system-stats.ts';
 import { withdrawWork } from './outbound/withdraw-work.ts';
 
 /** Wires the whole service; `address` is where it serves gRPC. */
@@ -75,15 +81,53 @@ export const startJobs = async ({
   const nudge = (id: JobId) => announce(bus, CHANNELS.cancel, id, { jobId: id });
   const cancel = cancelJob({ store, clock, nudge });
 
+  const deletionDocuments = await openDeletionsCollection(mongo.db);
+  const deletions = mongoDeletions(deletionDocuments, jobs, clock);
+  const deletion = deleteJob({
+    store,
+    deletions,
+    publishAll: relay.flush,
+    deleted: async (job) => {
+      dispatch.gone(job);
+      if (job.batchId) await events.mark(job.batchId);
+    },
+  });
+  const continuing = continueDeletions({
+    deletions: deletionDocuments,
+    jobs,
+    bus,
+    finish: deletion.finish,
+    now: clock,
+  });
+  const expire = retention({
+    jobs,
+    remove: deletion.request,
+    days: config.JOB_RETENTION_DAYS,
+    now: clock,
+    log,
+  });
+
   const reports = consume(
     bus,
     CONSUMERS.runReports,
-    runReportHandlers(applyRunReport({ store, clock, random: Math.random })),
+    runReportHandlers(applyRunReport({ store, clock, random: Math.random }), deletions.purged),
     { concurrency: 64, log },
   );
   const reconciling = new AbortController();
   const reconciler = reconcile(
-    { db: mongo.db, jobs, store, bus, relay, dispatch, batches: events, now: clock, log },
+    {
+      db: mongo.db,
+      jobs,
+      store,
+      bus,
+      relay,
+      dispatch,
+      batches: events,
+      continueDeletions: continuing,
+      expire,
+      now: clock,
+      log,
+    },
     reconciling.signal,
   );
 
@@ -105,6 +149,11 @@ export const startJobs = async ({
         reschedule: rescheduleJob({ store, clock, withdraw: (job) => withdrawWork(bus, job, clock()) }),
         retry: retryJob({ store, create, clock }),
         timeline: getTimeline({ store }),
+      }),
+      adminGrpc({
+        remove: deletion.request,
+        deadLetters: natsDeadLetters(bus),
+        stats: systemStats(jobs, bus, clock),
       }),
       batchesGrpc({
         create: createBatch({ batches, clock }),

@@ -8,6 +8,7 @@ import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_serv
 import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { performRun } from './app/perform-run.ts';
+import { purgeJob } from './app/purge-job.ts';
 import { refreshJob } from './app/refresh-job.ts';
 import { runLeases } from './app/run-leases.ts';
 import type { Config } from './config.ts';
@@ -102,6 +103,7 @@ export const startWorker = async (
     workHandlers({
       perform: performRun({ jobs: jobs.call, leases, reports, ports, workerId, log }),
       refresh: refreshJob({ jobs: jobs.call, reports, ports, log }),
+      purge: purgeJob({ blobs, reports, log }),
     }),
     { concurrency: config.WORKER_CONCURRENCY, log },
   );

@@ -1,9 +1,10 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import type { Job, JobEventType } from '@esl-pipeline/contracts';
+import type { BatchEventType, Job, JobEventType } from '@esl-pipeline/contracts';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { JobCreatedSchema } from '@esl-pipeline/contracts/esl/events/v1/job_events';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { batchEventDto } from '@esl-pipeline/contracts/http/batch-dto';
 import { jobEventDto } from '@esl-pipeline/contracts/http/job-dto';
 
 /** The second token of a subject, `job.<kind>.<jobId>`, tells what a message is. */
@@ -14,7 +15,13 @@ const KINDS = {
   updated: { type: 'job_updated', schema: CHANNELS.jobUpdated.schema },
 } as const satisfies Record<string, { type: JobEventType; schema: object }>;
 
-/** All four events keep the owner in the same field. */
+/** Those of batches: `job.<kind>.<batchId>`. Who follows all of its jobs gets them, and who names the batch. */
+const BATCH_KINDS = {
+  batch_updated: { type: 'batch_updated', schema: CHANNELS.batchUpdated.schema },
+  batch_finished: { type: 'batch_finished', schema: CHANNELS.batchFinished.schema },
+} as const satisfies Record<string, { type: BatchEventType; schema: object }>;
+
+/** All events keep the owner in the same field. */
 const OWNER_FIELD = JobCreatedSchema.field.ownerId.number;
 
 /** Finds the owner without decoding the job: most events of other owners need nothing more. */
@@ -52,13 +59,25 @@ export const streamEvent = (
   let owner: string | null = null;
   let built: Buffer | null = null;
 
+  const frameOf = (type: string, data: object): Buffer =>
+    Buffer.from(`event: ${type}\nid: ${epoch}-${seq}\ndata: ${JSON.stringify(data)}\n\n`);
+
+  const buildBatch = (known: (typeof BATCH_KINDS)[keyof typeof BATCH_KINDS]): Buffer => {
+    const { batch } = fromBinary<(typeof BATCH_KINDS)[keyof typeof BATCH_KINDS]['schema']>(
+      known.schema,
+      payload,
+    );
+    if (!batch) throw new Error(`event ${seq} without a batch`);
+    return frameOf(known.type, batchEventDto(known.type, batch));
+  };
+
   const build = (): Buffer => {
+    if (Object.hasOwn(BATCH_KINDS, kind)) return buildBatch(BATCH_KINDS[kind as keyof typeof BATCH_KINDS]);
     const known = Object.hasOwn(KINDS, kind) ? KINDS[kind as keyof typeof KINDS] : null;
     if (!known) throw new Error(`unknown subject ${message.subject}`);
     const { job } = fromBinary<(typeof KINDS)[keyof typeof KINDS]['schema']>(known.schema, payload);
     if (!job) throw new Error(`event ${seq} without a job`);
-    const data = JSON.stringify(jobEventDto(known.type, toDto(job)));
-    return Buffer.from(`event: ${known.type}\nid: ${epoch}-${seq}\ndata: ${data}\n\n`);
+    return frameOf(known.type, jobEventDto(known.type, toDto(job)));
   };
 
   return {

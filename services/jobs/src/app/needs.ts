@@ -96,4 +96,45 @@ export type BatchStore = {
   readonly claimRetry: (id: BatchId, jobId: JobId, from: JobId | null, to: JobId) => Promise<boolean>;
 };
 
+/** The record of deletions. */
+export type DeletionStore = {
+  readonly record: (
+    job: JobRecord,
+    why: { readonly actor: string; readonly reason: 'request' | 'retention' },
+  ) => Promise<void>;
+  /** Deletes the job itself; false while it runs or has events that are not published. */
+  readonly remove: (id: JobId) => Promise<boolean>;
+  /** Takes a deletion back that did not take place. */
+  readonly withdraw: (id: JobId) => Promise<void>;
+  /** A worker has deleted what the job had made. */
+  readonly purged: (id: JobId) => Promise<void>;
+};
+
+/** A message that could not be handled. */
+export type DeadLetter = {
+  readonly id: string;
+  readonly subject: string;
+  readonly schema: string;
+  readonly consumer: string;
+  readonly reason: string;
+  readonly deadAt: Date;
+  readonly bytes: number;
+};
+
+export type DeadLetters = {
+  /** Latest first, those before `before`; null when that is no letter's id. */
+  readonly list: (
+    page: { readonly before: string | null; readonly limit: number },
+    signal: AbortSignal,
+  ) => Promise<{ readonly letters: readonly DeadLetter[]; readonly total: number } | null>;
+  readonly get: (id: string) => Promise<{
+    readonly letter: DeadLetter;
+    readonly payload: Uint8Array;
+    readonly json: string;
+  } | null>;
+  /** Sends it again and answers where to; null when there is none. */
+  readonly redrive: (id: string) => Promise<string | null>;
+  readonly drop: (id: string) => Promise<boolean>;
+};
+
 export type Clock = () => Date;

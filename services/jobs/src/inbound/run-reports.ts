@@ -15,7 +15,7 @@ import {
 type Apply = (id: JobId, report: RunReport) => Promise<'applied' | 'ignored' | 'exhausted'>;
 
 /** What each `run.*` message means to a job. The report that uses up the last attempt is kept in DEAD. */
-export const runReportHandlers = (apply: Apply): Handlers => {
+export const runReportHandlers = (apply: Apply, purged: (id: JobId) => Promise<void>): Handlers => {
   const report = async (jobId: string, what: RunReport): Promise<Verdict> => {
     if (!isJobId(jobId)) return giveUp('invalid job id');
     const result = await apply(jobId, what);
@@ -49,6 +49,11 @@ export const runReportHandlers = (apply: Apply): Handlers => {
     on(CHANNELS.runCancelled, ({ jobId, attempt, result }) =>
       report(jobId, { kind: 'cancelled', attempt, result: resultFromWire(result) }),
     ),
+    on(CHANNELS.runPurged, async ({ jobId }) => {
+      if (!isJobId(jobId)) return giveUp('invalid job id');
+      await purged(jobId);
+      return ack;
+    }),
     on(CHANNELS.runRefreshed, ({ jobId, version, artifacts, warnings }) =>
       report(jobId, {
         kind: 'refreshed',

@@ -33,6 +33,8 @@ export type Dispatcher = {
   readonly admit: (record: JobRecord) => JobRecord;
   /** Sees every stored change, and fills lanes that it gave room or work. */
   readonly watch: (before: JobRecord | null, after: JobRecord) => void;
+  /** A job was deleted. */
+  readonly gone: (job: JobRecord) => void;
   /** Dispatches what may leave now, lane by lane. */
   readonly fillAll: (lanes: readonly Lane[]) => Promise<void>;
   /** Resolves when no lane is being filled. */
@@ -186,6 +188,9 @@ export const dispatcher = (
       } else if (ownerLimit > 0 && before.state === 'running' && after.state !== 'running') {
         fillOwner(after.ownerId);
       }
+    },
+    gone: (job) => {
+      if (job.state === 'queued') void fill(job);
     },
     fillAll: async (lanes) => {
       const left = [...lanes];

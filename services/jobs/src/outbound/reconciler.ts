@@ -37,6 +37,8 @@ type Parts = {
   readonly relay: OutboxRelay;
   readonly dispatch: Dispatcher;
   readonly batches: BatchEvents;
+  readonly continueDeletions: () => Promise<void>;
+  readonly expire: () => Promise<void>;
   readonly now: () => Date;
   readonly log: Log;
 };
@@ -189,6 +191,8 @@ export const reconcile = async (parts: Parts, signal: AbortSignal): Promise<void
     due: dispatchDue(),
     dispatched: sendAgain,
     batches: ({ batches }) => batches.announce(),
+    deletions: (each) => each.continueDeletions(),
+    retention: (each) => each.expire(),
     refreshes: askForRefreshes,
   };
   while (!signal.aborted) {

@@ -26,6 +26,7 @@ export type RunReports = {
     signal: AbortSignal,
   ) => Promise<void>;
   readonly cancelled: (run: RunRef, result: RunResult, signal: AbortSignal) => Promise<void>;
+  readonly purged: (jobId: string, signal: AbortSignal) => Promise<void>;
   readonly refreshed: (
     job: { readonly jobId: string; readonly version: number },
     changes: { readonly artifacts: readonly Artifact[]; readonly warnings: readonly Warning[] },

@@ -17,6 +17,7 @@ const QUEUES = [
   { ...CONSUMERS.workRefresh, weight: 3 },
   { ...CONSUMERS.workNormal, weight: 3 },
   { ...CONSUMERS.workLow, weight: 1 },
+  { ...CONSUMERS.workPurge, weight: 1 },
 ] as const;
 
 type Queue = (typeof QUEUES)[number];

@@ -57,6 +57,12 @@ export const natsRunReports = (bus: Bus, now: () => Date, log: Log): RunReports 
       const send = () => publish(bus, CHANNELS.runCancelled, run.jobId, message, { msgId: eventId });
       return untilStored(send, log, signal);
     },
+    purged: (jobId, signal) => {
+      const eventId = `${jobId}:purged`;
+      const message = { eventId, jobId, occurredAt: occurredAt() };
+      const send = () => publish(bus, CHANNELS.runPurged, jobId, message, { msgId: eventId });
+      return untilStored(send, log, signal);
+    },
     refreshed: ({ jobId, version }, { artifacts, warnings }, signal) => {
       const eventId = `${jobId}:${version}:refreshed`;
       const message = {

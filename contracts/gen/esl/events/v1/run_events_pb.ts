@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file esl/events/v1/run_events.proto.
  */
 export const file_esl_events_v1_run_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lc2wvZXZlbnRzL3YxL3J1bl9ldmVudHMucHJvdG8SDWVzbC5ldmVudHMudjEi+QEKClJ1blN0ZXBwZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAUgASgNEiAKBXN0ZXBzGAYgAygLMhEuZXNsLmpvYnMudjEuU3RlcBInCghwcm9ncmVzcxgHIAEoCzIVLmVzbC5qb2JzLnYxLlByb2dyZXNzEioKBmxlc3NvbhgIIAEoCzIaLmVzbC5qb2JzLnYxLkxlc3NvblN1bW1hcnkinAEKDFJ1blN1Y2NlZWRlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQi2AEKCVJ1bkZhaWxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQSJQoHZmFpbHVyZRgGIAEoCzIULmVzbC5qb2JzLnYxLkZhaWx1cmUSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0inAEKDFJ1bkNhbmNlbGxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQixAEKDFJ1blJlZnJlc2hlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoJYXJ0aWZhY3RzGAUgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSJgoId2FybmluZ3MYBiADKAsyFC5lc2wuam9icy52MS5XYXJuaW5nIv4BCglSdW5SZXN1bHQSIAoFc3RlcHMYASADKAsyES5lc2wuam9icy52MS5TdGVwEiYKCHdhcm5pbmdzGAIgAygLMhQuZXNsLmpvYnMudjEuV2FybmluZxImCghmaW5kaW5ncxgDIAMoCzIULmVzbC5qb2JzLnYxLkZpbmRpbmcSKAoJYXJ0aWZhY3RzGAQgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSKgoGbGVzc29uGAUgASgLMhouZXNsLmpvYnMudjEuTGVzc29uU3VtbWFyeRIpCgluYXJyYXRpb24YBiABKAsyFi5lc2wuam9icy52MS5OYXJyYXRpb25iBnByb3RvMw", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
+  fileDesc("Ch5lc2wvZXZlbnRzL3YxL3J1bl9ldmVudHMucHJvdG8SDWVzbC5ldmVudHMudjEi+QEKClJ1blN0ZXBwZWQSEAoIZXZlbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAUgASgNEiAKBXN0ZXBzGAYgAygLMhEuZXNsLmpvYnMudjEuU3RlcBInCghwcm9ncmVzcxgHIAEoCzIVLmVzbC5qb2JzLnYxLlByb2dyZXNzEioKBmxlc3NvbhgIIAEoCzIaLmVzbC5qb2JzLnYxLkxlc3NvblN1bW1hcnkinAEKDFJ1blN1Y2NlZWRlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQi2AEKCVJ1bkZhaWxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQSJQoHZmFpbHVyZRgGIAEoCzIULmVzbC5qb2JzLnYxLkZhaWx1cmUSFgoOcmV0cnlfYWZ0ZXJfbXMYByABKA0inAEKDFJ1bkNhbmNlbGxlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGcmVzdWx0GAUgASgLMhguZXNsLmV2ZW50cy52MS5SdW5SZXN1bHQixAEKDFJ1blJlZnJlc2hlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoJYXJ0aWZhY3RzGAUgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSJgoId2FybmluZ3MYBiADKAsyFC5lc2wuam9icy52MS5XYXJuaW5nIl4KCVJ1blB1cmdlZBIQCghldmVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSLwoLb2NjdXJyZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIv4BCglSdW5SZXN1bHQSIAoFc3RlcHMYASADKAsyES5lc2wuam9icy52MS5TdGVwEiYKCHdhcm5pbmdzGAIgAygLMhQuZXNsLmpvYnMudjEuV2FybmluZxImCghmaW5kaW5ncxgDIAMoCzIULmVzbC5qb2JzLnYxLkZpbmRpbmcSKAoJYXJ0aWZhY3RzGAQgAygLMhUuZXNsLmpvYnMudjEuQXJ0aWZhY3QSKgoGbGVzc29uGAUgASgLMhouZXNsLmpvYnMudjEuTGVzc29uU3VtbWFyeRIpCgluYXJyYXRpb24YBiABKAsyFi5lc2wuam9icy52MS5OYXJyYXRpb25iBnByb3RvMw", [file_esl_jobs_v1_job, file_google_protobuf_timestamp]);
 
 /**
  * Subject run.step.<job_id>, stream RUNS: how far a run is. Sent when it changes, at most a few times a second.
@@ -266,6 +266,37 @@ export const RunRefreshedSchema: GenMessage<RunRefreshed> = /*@__PURE__*/
   messageDesc(file_esl_events_v1_run_events, 4);
 
 /**
+ * Subject run.purged.<job_id>, stream RUNS: what a deleted job had made is gone.
+ *
+ * @generated from message esl.events.v1.RunPurged
+ */
+export type RunPurged = Message<"esl.events.v1.RunPurged"> & {
+  /**
+   * Also the Nats-Msg-Id.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp occurred_at = 3;
+   */
+  occurredAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message esl.events.v1.RunPurged.
+ * Use `create(RunPurgedSchema)` to create a new message.
+ */
+export const RunPurgedSchema: GenMessage<RunPurged> = /*@__PURE__*/
+  messageDesc(file_esl_events_v1_run_events, 5);
+
+/**
  * What a run knows at its end.
  *
  * @generated from message esl.events.v1.RunResult
@@ -311,5 +342,5 @@ export type RunResult = Message<"esl.events.v1.RunResult"> & {
  * Use `create(RunResultSchema)` to create a new message.
  */
 export const RunResultSchema: GenMessage<RunResult> = /*@__PURE__*/
-  messageDesc(file_esl_events_v1_run_events, 5);
+  messageDesc(file_esl_events_v1_run_events, 6);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file esl/events/v1/work.proto.
  */
 export const file_esl_events_v1_work: GenFile = /*@__PURE__*/
-  fileDesc("Chhlc2wvZXZlbnRzL3YxL3dvcmsucHJvdG8SDWVzbC5ldmVudHMudjEiYQoMUnVuUmVxdWVzdGVkEg4KBmpvYl9pZBgBIAEoCRIQCghvd25lcl9pZBgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidgoQUmVmcmVzaFJlcXVlc3RlZBIOCgZqb2JfaWQYASABKAkSEAoIb3duZXJfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoPQ2FuY2VsUmVxdWVzdGVkEg4KBmpvYl9pZBgBIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chhlc2wvZXZlbnRzL3YxL3dvcmsucHJvdG8SDWVzbC5ldmVudHMudjEiYQoMUnVuUmVxdWVzdGVkEg4KBmpvYl9pZBgBIAEoCRIQCghvd25lcl9pZBgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidgoQUmVmcmVzaFJlcXVlc3RlZBIOCgZqb2JfaWQYASABKAkSEAoIb3duZXJfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoPQ2FuY2VsUmVxdWVzdGVkEg4KBmpvYl9pZBgBIAEoCSJxCg5QdXJnZVJlcXVlc3RlZBIOCgZqb2JfaWQYASABKAkSEAoIb3duZXJfaWQYAiABKAkSDAoEa2V5cxgDIAMoCRIvCgtvY2N1cnJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Subject work.run.<priority>.<job_id>, stream WORK: a job waits to be run. At most one at a time per subject.
@@ -97,4 +97,40 @@ export type CancelRequested = Message<"esl.events.v1.CancelRequested"> & {
  */
 export const CancelRequestedSchema: GenMessage<CancelRequested> = /*@__PURE__*/
   messageDesc(file_esl_events_v1_work, 2);
+
+/**
+ * Subject work.purge.<job_id>, stream WORK: a job was deleted; what only it had made must go.
+ *
+ * @generated from message esl.events.v1.PurgeRequested
+ */
+export type PurgeRequested = Message<"esl.events.v1.PurgeRequested"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string owner_id = 2;
+   */
+  ownerId: string;
+
+  /**
+   * Blob keys that no other job uses.
+   *
+   * @generated from field: repeated string keys = 3;
+   */
+  keys: string[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp occurred_at = 4;
+   */
+  occurredAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message esl.events.v1.PurgeRequested.
+ * Use `create(PurgeRequestedSchema)` to create a new message.
+ */
+export const PurgeRequestedSchema: GenMessage<PurgeRequested> = /*@__PURE__*/
+  messageDesc(file_esl_events_v1_work, 3);
 
