@@ -35,7 +35,9 @@ export const openJobsWorld = async (env: Record<string, string> = {}) => {
   const bus: Bus = await world.connectBus(topology);
   const { jobs, batches, admin } = await startReplica(world, env);
 
-  type NewJob = NonNullable<Parameters<GrpcClient<typeof JobsService>['call']['createJobs']>[0]['jobs']>[number];
+  type NewJob = NonNullable<
+    Parameters<GrpcClient<typeof JobsService>['call']['createJobs']>[0]['jobs']
+  >[number];
   const spec = { md: 'a.md', lessonKey: 'lessons/ab/a.md' };
   const create = async (over: Omit<NewJob, '$typeName'> = {}): Promise<string> => {
     const id = over.id ?? newJobId();
