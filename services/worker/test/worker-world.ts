@@ -35,6 +35,7 @@ type Spec = {
   withTts?: boolean;
   upload?: string;
   forceTts?: boolean;
+  voiceId?: string;
   voiceAccent?: string;
   mode?: string;
 };

@@ -86,20 +86,23 @@ const MAX_CHARACTERS: Readonly<Record<string, number>> = {
 const MAX_DIALOGUE_CHARACTERS = 2_000;
 const MAX_DIALOGUE_VOICES = 10;
 
-export const VOICES = ['Sarah', 'George', 'Alice', 'Roger', 'Liam', 'Bella'].map((name, index) => ({
+const voice = (name: string, gender: string, accent: string) => ({
   voice_id: `EL${name}0000000000000`.slice(0, 20),
   name,
   category: 'premade',
   preview_url: `https://example.com/${name}.mp3`,
-  labels: {
-    gender: index % 2 === 0 && name !== 'Liam' ? 'female' : 'male',
-    accent: index % 3 === 1 || name === 'Alice' ? 'british' : 'american',
-    age: 'middle_aged',
-    use_case: 'conversational',
-    language: 'en',
-  },
+  labels: { gender, accent, age: 'middle_aged', use_case: 'conversational', language: 'en' },
   verified_languages: [{ language: 'en', model_id: 'eleven_multilingual_v2' }],
-}));
+});
+
+export const VOICES = [
+  voice('Sarah', 'female', 'american'),
+  voice('George', 'male', 'british'),
+  voice('Alice', 'female', 'british'),
+  voice('Roger', 'male', 'american'),
+  voice('Liam', 'male', 'american'),
+  voice('Bella', 'female', 'american'),
+];
 
 /** An answer that is not a success, as FastAPI and ElevenLabs shape them. */
 class Refused extends Error {
