@@ -18,6 +18,7 @@ export const startSystem = async (options: { env?: Record<string, string>; witho
   const client = gatewayClient(gateway);
   const watchers: ReturnType<typeof watchJobs>[] = [];
   return {
+    home,
     stack,
     gateway,
     ...client,

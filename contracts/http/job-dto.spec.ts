@@ -33,6 +33,14 @@ const most = create(pb.JobSchema, {
   priority: pb.JobPriority.HIGH,
   runAt: at(5),
   lesson: { title: 'The Lost Parcel', student: 'Mira', level: 'B1', topic: 'post' },
+  narration: {
+    engine: 'elevenlabs',
+    mode: 'dialogue',
+    characters: 180,
+    billedCharacters: 90,
+    durationMs: 12_345n,
+    cast: [{ speaker: 'Ines', voiceId: 'v1', voiceName: 'Sarah', source: 'auto' }],
+  },
   spec: {
     md: 'a.md',
     preset: 'calm-blue',
@@ -60,6 +68,7 @@ const most = create(pb.JobSchema, {
     { kind: pb.ArtifactKind.PAGE, url: 'https://notion.example/page' },
     { kind: pb.ArtifactKind.AUDIO, key: 'audio/ab/x.mp3' },
     { kind: pb.ArtifactKind.MANIFEST, key: 'manifests/x.json' },
+    { kind: pb.ArtifactKind.TRANSCRIPT, key: 'transcripts/ab/x.vtt' },
   ],
 });
 
@@ -77,6 +86,7 @@ describe('a job as clients see it', () => {
       priority: 'normal',
       runAt: null,
       title: null,
+      narration: null,
     });
     expect(JSON.stringify(dto)).not.toMatch(/secret|ana/);
   });
@@ -107,11 +117,17 @@ describe('a job as clients see it', () => {
       manifestPath: 'manifests/x.json',
       steps: [{ name: 'tts', state: 'failed', finishedAt: null, detail: 'late' }],
       findings: [{ severity: 'warning', line: 3, path: 'title' }],
+      narration: {
+        billedCharacters: 90,
+        durationMs: 12_345,
+        cast: [{ speaker: 'Ines', voiceId: 'v1', voiceName: 'Sarah', source: 'auto' }],
+      },
       links: {
         self: `here:/jobs/${id}`,
         page: 'https://notion.example/page',
         audio: 'file:audio/ab/x.mp3@3',
         manifest: 'file:manifests/x.json@3',
+        transcript: 'file:transcripts/ab/x.vtt@3',
       },
     });
   });

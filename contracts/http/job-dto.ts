@@ -49,6 +49,20 @@ export const findingDto = ({ code, severity, message, line, path }: pb.Finding):
   path: path ?? null,
 });
 
+const narrationDto = (narration: pb.Narration): NonNullable<Job['narration']> => ({
+  engine: narration.engine,
+  mode: narration.mode,
+  characters: narration.characters,
+  billedCharacters: narration.billedCharacters,
+  durationMs: Number(narration.durationMs),
+  cast: narration.cast.map(({ speaker, voiceId, voiceName, source }) => ({
+    speaker,
+    voiceId,
+    voiceName,
+    source,
+  })),
+});
+
 /** A job as clients see it. */
 export const jobDto = (job: pb.Job, links: JobLinks): Job => {
   const spec = required(job.spec, 'spec');
@@ -104,7 +118,14 @@ export const jobDto = (job: pb.Job, links: JobLinks): Job => {
     })),
     warnings: job.warnings.map(({ code, message }) => ({ code, message })),
     findings: job.findings.map(findingDto),
-    links: { self: links.to(`/jobs/${job.id}`), page, audio, manifest: linkTo(manifest) },
+    narration: job.narration ? narrationDto(job.narration) : null,
+    links: {
+      self: links.to(`/jobs/${job.id}`),
+      page,
+      audio,
+      manifest: linkTo(manifest),
+      transcript: linkTo(artifact(pb.ArtifactKind.TRANSCRIPT)),
+    },
   };
 };
 

@@ -29,6 +29,19 @@ export const findingSchema = z
   })
   .meta({ id: 'Finding' });
 
+export const narrationSchema = z
+  .object({
+    engine: z.string().describe('elevenlabs or local'),
+    mode: z.string().describe('dialogue or monologue'),
+    characters: z.int().min(0).describe('Of all that is said'),
+    billedCharacters: z.int().min(0).describe('That a paid provider counted, over all attempts'),
+    durationMs: z.int().min(0).describe('0 until it is done'),
+    cast: z.array(
+      z.object({ speaker: z.string(), voiceId: z.string(), voiceName: z.string(), source: z.string() }),
+    ),
+  })
+  .meta({ id: 'Narration' });
+
 /** A job as clients see it, over HTTP and in every job event alike. Absent values are null. */
 export const jobSchema = z
   .object({
@@ -69,11 +82,13 @@ export const jobSchema = z
     steps: z.array(stepSchema),
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
     findings: z.array(findingSchema),
+    narration: narrationSchema.nullable().describe('Known once its voices are cast'),
     links: z.object({
       self: z.string(),
       page: z.string().nullable(),
       audio: z.string().nullable(),
       manifest: z.string().nullable(),
+      transcript: z.string().nullable().describe('What is said by whom and when, as WebVTT'),
     }),
   })
   .meta({ id: 'Job' });

@@ -2,8 +2,9 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Job } from '@esl-pipeline/contracts';
+import type { Job, LessonReport } from '@esl-pipeline/contracts';
 import { followEvents } from './event-stream.ts';
+import { planText } from './plan-text.ts';
 import { commandOf } from './process-table.ts';
 import { progressDisplay } from './progress-display.ts';
 import { CannotStart, type StackInfo, startStack } from './stack.ts';
@@ -16,7 +17,9 @@ const DEADLINE_MS = 15 * 60_000;
 type Lesson = { readonly name: string; readonly file: string };
 
 const home = resolve(process.env.ESL_HOME ?? '.esl/demo');
-const arguments_ = process.argv.slice(2);
+const DRY_RUN = '--dry-run';
+const isDryRun = process.argv.includes(DRY_RUN);
+const arguments_ = process.argv.slice(2).filter((argument) => argument !== DRY_RUN);
 const files = (arguments_.length > 0 ? arguments_ : SAMPLES).map((file) => resolve(file));
 const missing = files.filter((file) => !existsSync(file));
 if (missing.length > 0) {
@@ -51,6 +54,20 @@ const openStack = async (): Promise<{ url: string; stop: () => Promise<void> }> 
     log: (source, line) => void log.write(`${source.padEnd(8)} | ${line}\n`),
   });
   return { url: stack.info().gateway.url, stop: stack.stop };
+};
+
+/** What a run would do, without doing it. */
+const validate = async (url: string, { name, file }: Lesson): Promise<boolean> => {
+  const response = await fetch(`${url}/lessons/validate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ text: await readFile(file, 'utf8'), withTts: true }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const body = (await response.json()) as LessonReport & { message?: string };
+  if (!response.ok) throw new Error(`${name} cannot be looked at: ${body.message ?? response.status}`);
+  console.log(`\n${planText(name, file, body)}`);
+  return body.ok;
 };
 
 const submit = async (url: string, lesson: Lesson): Promise<string> => {
@@ -123,10 +140,11 @@ const report = async ({ name, file }: Lesson, job: Job): Promise<void> => {
   for (const [what, link, kept] of [
     ['page', job.links.page, 'page.html'],
     ['audio', job.links.audio, 'audio.mp3'],
+    ['transcript', job.links.transcript, 'transcript.vtt'],
     ['manifest', job.links.manifest, 'manifest.json'],
   ] as const) {
     const saved = await download(link, join(folder, kept));
-    if (saved) console.log(`  ${what.padEnd(9)}${saved}\n           ${link}`);
+    if (saved) console.log(`  ${what.padEnd(11)}${saved}\n             ${link}`);
   }
 };
 
@@ -135,6 +153,11 @@ const run = async (): Promise<number> => {
   process.once('SIGINT', () => void stop().then(() => process.exit(130)));
   process.once('SIGTERM', () => void stop().then(() => process.exit(143)));
   try {
+    if (isDryRun) {
+      let areFine = true;
+      for (const lesson of lessons) areFine = (await validate(url, lesson)) && areFine;
+      return areFine ? 0 : 1;
+    }
     const jobs = new Map<string, Lesson>();
     for (const lesson of lessons) jobs.set(await submit(url, lesson), lesson);
     const display = progressDisplay(

@@ -65,7 +65,7 @@ describe('POST /jobs', () => {
       attempt: 0,
       error: null,
       steps: [],
-      links: { self: `${url}/jobs/${jobId}`, page: null, audio: null, manifest: null },
+      links: { self: `${url}/jobs/${jobId}`, page: null, audio: null, manifest: null, transcript: null },
     });
     expect((await http.send(`/jobs/${jobId}/status`)).body).toEqual(got.body);
   });

@@ -37,6 +37,7 @@ import type {
   JobSpec,
   JobState,
   LessonSummary,
+  Narration,
   Origin,
   Progress,
   Step,
@@ -59,6 +60,22 @@ export const time = (date: Date | null): Timestamp | undefined =>
 export const dateOf = (timestamp: Timestamp | undefined): Date | null =>
   timestamp ? timestampDate(timestamp) : null;
 
+const narrationToWire = ({ durationMs, cast, ...told }: Narration): pb.Narration =>
+  create(pb.NarrationSchema, { ...told, durationMs: BigInt(durationMs), cast: [...cast] });
+
+const narrationFromWire = (narration: pb.Narration | undefined): Narration | null => {
+  if (!narration) return null;
+  const { engine, mode, characters, billedCharacters, durationMs, cast } = narration;
+  return {
+    engine,
+    mode,
+    characters,
+    billedCharacters,
+    durationMs: Number(durationMs),
+    cast: cast.map(({ speaker, voiceId, voiceName, source }) => ({ speaker, voiceId, voiceName, source })),
+  };
+};
+
 export const jobToWire = (job: Job): pb.Job =>
   create(pb.JobSchema, {
     ...said({
@@ -72,6 +89,7 @@ export const jobToWire = (job: Job): pb.Job =>
       batchId: job.batchId,
       runAt: time(job.runAt),
       lesson: job.lesson && create(pb.LessonSummarySchema, job.lesson),
+      narration: job.narration && narrationToWire(job.narration),
     }),
     id: job.id,
     ownerId: job.ownerId,
@@ -167,6 +185,7 @@ export const resultFromWire = (result: events.RunResult | undefined): RunResult 
   findings: result?.findings.map(findingFromWire) ?? [],
   artifacts: result?.artifacts.flatMap(artifactFromWire) ?? [],
   lesson: lessonFromWire(result?.lesson),
+  narration: narrationFromWire(result?.narration),
 });
 
 /** A message that waits in a job's document until JetStream has it. */

@@ -78,6 +78,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
   md: 'text/markdown; charset=utf-8',
   mp3: 'audio/mpeg',
+  vtt: 'text/vtt; charset=utf-8',
 };
 
 /** The content type is told by the key's extension, so that a file needs no second file beside it. */

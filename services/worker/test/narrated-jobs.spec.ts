@@ -83,6 +83,15 @@ describe('a job with an ElevenLabs account', () => {
     expect(job.state).toBe(JobState.SUCCEEDED);
     expect(job.warnings.map(({ code }) => code)).toEqual(['published_locally']);
     expect(server.speechRequests()).toHaveLength(1);
+    const characters = LINES.join('').length;
+    expect(job.narration).toMatchObject({
+      engine: 'elevenlabs',
+      mode: 'dialogue',
+      characters,
+      billedCharacters: characters,
+      cast: [{ speaker: 'Ines' }, { speaker: 'Paul' }],
+    });
+    expect(Number(job.narration?.durationMs)).toBeGreaterThan(1_000);
     const transcript = job.artifacts.find(({ kind }) => kind === ArtifactKind.TRANSCRIPT);
     expect(transcript).toMatchObject({ contentType: 'text/vtt; charset=utf-8' });
     const text = await world.blobs.get(transcript?.key ?? '', new AbortController().signal);

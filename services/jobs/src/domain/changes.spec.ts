@@ -3,7 +3,7 @@ import { aJob, now } from '../../test/builders.ts';
 import * as changes from './changes.ts';
 import type { Artifact, Step } from './job.ts';
 
-const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null };
+const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null, narration: null };
 const passing = {
   code: 'upstream_unavailable',
   message: 'Notion did not answer.',
@@ -128,6 +128,16 @@ describe('editing metadata', () => {
   });
 });
 
+const member = { speaker: 'Ines', voiceId: 'v1', voiceName: 'Sarah', source: 'auto' };
+const narration = {
+  engine: 'elevenlabs',
+  mode: 'dialogue',
+  characters: 20,
+  billedCharacters: 8,
+  durationMs: 0,
+  cast: [member],
+};
+
 describe('what a worker reports', () => {
   it('is bounded, whatever it sends', () => {
     const many = <T>(one: T) => Array.from({ length: 1_000 }, () => one);
@@ -139,6 +149,7 @@ describe('what a worker reports', () => {
         findings: many({ code: 'F', severity: 'error', message: '', line: 1, path: null }),
         artifacts: many(page),
         lesson: null,
+        narration: { ...narration, cast: many(member) },
       },
       now,
     );
@@ -146,5 +157,13 @@ describe('what a worker reports', () => {
     expect(change?.fields.warnings).toHaveLength(50);
     expect(change?.fields.findings).toHaveLength(200);
     expect(change?.fields.artifacts).toHaveLength(1);
+    expect(change?.fields.narration?.cast).toHaveLength(50);
+  });
+
+  it('never takes back what an earlier attempt has cost', () => {
+    const job = aJob({ state: 'running', narration });
+    expect(changes.fail(job, passing, nothing, clock)?.fields).not.toHaveProperty('narration');
+    const more = { ...nothing, narration: { ...narration, billedCharacters: 12 } };
+    expect(changes.fail(job, passing, more, clock)?.fields.narration?.billedCharacters).toBe(12);
   });
 });

@@ -14,6 +14,7 @@ import {
   type JobState,
   type LessonSummary,
   later,
+  type Narration,
   type Progress,
   type Step,
   type Warning,
@@ -51,6 +52,7 @@ export type RunResult = {
   readonly findings: readonly Finding[];
   readonly artifacts: readonly Artifact[];
   readonly lesson: LessonSummary | null;
+  readonly narration: Narration | null;
 };
 
 export type Refused = Outcome<never, 'job_cannot_move'>;
@@ -148,6 +150,7 @@ export const loseLease = (job: JobRecord, now: Date): Change | null => {
     findings: job.findings,
     artifacts: job.artifacts,
     lesson: null,
+    narration: null,
   };
   const change = fail(job, failure, result, { now, retryAfterMs: 0, random: 0 });
   if (!change) return null;
@@ -274,6 +277,10 @@ const MAX_FINDINGS = 200;
 
 const bounded = (job: JobRecord, result: RunResult): Fields => ({
   ...lessonFields(job, result.lesson),
+  // An attempt that ended before it came to narrate takes nothing back of what an earlier one has cost.
+  ...(result.narration && {
+    narration: { ...result.narration, cast: result.narration.cast.slice(0, MAX_CAST) },
+  }),
   steps: result.steps.slice(0, MAX_STEPS),
   warnings: result.warnings.slice(0, MAX_WARNINGS),
   findings: result.findings.slice(0, MAX_FINDINGS),
@@ -281,6 +288,7 @@ const bounded = (job: JobRecord, result: RunResult): Fields => ({
 });
 
 const MAX_LESSON_TEXT = 500;
+const MAX_CAST = 50;
 
 /** What was read of the lesson, and the words to find the job by; nothing when a report says nothing new. */
 const lessonFields = (job: JobRecord, read: LessonSummary | null): Fields => {

@@ -63,6 +63,25 @@ export type LessonSummary = {
   readonly topic: string;
 };
 
+/** How the study text is spoken, and what that cost. */
+export type Narration = {
+  readonly engine: string;
+  readonly mode: string;
+  /** Code points of all that is said. */
+  readonly characters: number;
+  /** Code points that a paid provider counted, over all attempts. */
+  readonly billedCharacters: number;
+  /** 0 until it is done. */
+  readonly durationMs: number;
+  readonly cast: readonly CastMember[];
+};
+export type CastMember = {
+  readonly speaker: string;
+  readonly voiceId: string;
+  readonly voiceName: string;
+  readonly source: string;
+};
+
 /** What everyone may see of a job. */
 export type Job = {
   readonly id: JobId;
@@ -93,6 +112,8 @@ export type Job = {
   readonly runAt: Date | null;
   /** Known once the lesson has been read. */
   readonly lesson: LessonSummary | null;
+  /** Known once its voices are cast. */
+  readonly narration: Narration | null;
 };
 
 /** Who runs a job, and until when nobody else may. */
@@ -174,6 +195,7 @@ export const newRecord = (job: NewJob, now: Date): JobRecord => {
     batchId,
     runAt,
     lesson: null,
+    narration: null,
     lease: null,
     failedAttempts: 0,
     reportSequence: 0,

@@ -5,7 +5,7 @@ import type { JobState } from './job.ts';
 import { isFinal, type JobVerb, MOVES } from './moves.ts';
 
 const STATES = Object.keys(MOVES) as JobState[];
-const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null };
+const nothing = { steps: [], warnings: [], findings: [], artifacts: [], lesson: null, narration: null };
 const passing = { code: 'x', message: 'x', step: null, retryable: true };
 const hopeless = { ...passing, retryable: false };
 

@@ -283,8 +283,8 @@ export const startElevenLabsServer = async (accounts: Readonly<Record<string, Ac
       if (atOnce > (account.concurrency ?? 5)) throw refuse(429, 'too_many_concurrent_requests');
       const rate = rateOf(entry.query, account);
       const turns = turnsOf();
-      for (const { voice } of turns)
-        if (!voices.some((each) => each.voice_id === voice)) throw refuse(404, 'voice_not_found');
+      for (const { voice: id } of turns)
+        if (!voices.some((each) => each.voice_id === id)) throw refuse(404, 'voice_not_found');
       const characters = charactersOf(turns);
       if (billed(key) + characters > (account.quota ?? Number.POSITIVE_INFINITY))
         throw refuse(401, 'quota_exceeded');
@@ -368,6 +368,9 @@ export const startElevenLabsServer = async (accounts: Readonly<Record<string, Ac
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     key: 'el-key-of-the-specs',
     voices,
+    addVoice: (id: string, name: string) => {
+      voices.push({ ...voice(name, 'female', 'american'), voice_id: id });
+    },
     /** What came, in order; refused and broken requests too. */
     seen,
     speechRequests: () => seen.filter(isSpeech),
