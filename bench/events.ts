@@ -3,14 +3,18 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { startSystem } from '../e2e/system.ts';
 import { sample } from '../services/worker/test/lessons.ts';
-import { cpuMs, type Figure, httpClient, load, percentile } from './measure.ts';
+import { cpuMs, type Figure, load, percentile, systemClient } from './measure.ts';
 
 const VIEWERS = 2_000;
 const EVENTS = 100;
 
 /** Opens an event stream; `onFrames` gets the raw text as it comes. */
-const open = async (url: string, onFrames: (text: string) => void): Promise<IncomingMessage> => {
-  const request = get(url, { agent: false });
+const open = async (
+  url: string,
+  onFrames: (text: string) => void,
+  headers: Record<string, string> = {},
+): Promise<IncomingMessage> => {
+  const request = get(url, { agent: false, headers });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   response
     .setEncoding('utf8')
@@ -23,15 +27,19 @@ const open = async (url: string, onFrames: (text: string) => void): Promise<Inco
 const benchLatency = async (): Promise<Figure> => {
   const system = await startSystem({ without: ['worker'], env: { LOG_LEVEL: 'error' } });
   try {
-    await system.putLesson('small.md', await sample('morning-at-the-harbour'));
-    const http = httpClient(system.gateway, 4);
+    const md = await system.putLesson('small.md', await sample('morning-at-the-harbour'));
+    const http = await systemClient(system, 4);
     const seenAt = new Map<string, number>();
-    const response = await open(`${system.gateway}/jobs/events?jobId=*`, (text) => {
-      for (const [, id] of text.matchAll(/"jobId":"([0-9a-f-]{36})"/g))
-        if (id && !seenAt.has(id)) seenAt.set(id, performance.now());
-    });
+    const response = await open(
+      `${system.gateway}/jobs/events?jobId=*`,
+      (text) => {
+        for (const [, id] of text.matchAll(/"jobId":"([0-9a-f-]{36})"/g))
+          if (id && !seenAt.has(id)) seenAt.set(id, performance.now());
+      },
+      await system.account?.headers(),
+    );
     const acceptedAt = new Map<string, number>();
-    const submit = async () => void acceptedAt.set(await http.submit({ md: 'small.md' }), performance.now());
+    const submit = async () => void acceptedAt.set(await http.submit({ md }), performance.now());
     await load(200, 4, submit);
     acceptedAt.clear();
     const { durations } = await load(1_000, 4, submit);
@@ -53,12 +61,17 @@ const benchLatency = async (): Promise<Figure> => {
 };
 
 /** Connects all viewers, lets `produce` cause events, and answers the server's CPU ms per delivered event. */
-const cpuPerDelivery = async (url: string, pid: number, produce: () => Promise<number>): Promise<number> => {
+const cpuPerDelivery = async (
+  url: string,
+  pid: number,
+  produce: () => Promise<number>,
+  headers: Record<string, string> = {},
+): Promise<number> => {
   let delivered = 0;
   const responses: IncomingMessage[] = [];
   for (let at = 0; at < VIEWERS; at += 100) {
     const batch = Array.from({ length: 100 }, () =>
-      open(url, (text) => (delivered += text.split('\nid: ').length - 1)),
+      open(url, (text) => (delivered += text.split('\nid: ').length - 1), headers),
     );
     responses.push(...(await Promise.all(batch)));
   }
@@ -78,19 +91,20 @@ const benchFanOut = async (): Promise<Figure> => {
   const system = await startSystem({ without: ['worker'], env: { LOG_LEVEL: 'error' } });
   let bare: ChildProcess | null = null;
   try {
-    await system.putLesson('small.md', await sample('morning-at-the-harbour'));
-    const http = httpClient(system.gateway, 1);
+    const md = await system.putLesson('small.md', await sample('morning-at-the-harbour'));
+    const http = await systemClient(system, 1);
     const pid = system.stack.info().gateway.pid;
     let frame = '';
-    const probe = await open(`${system.gateway}/jobs/events?jobId=*`, (text) => (frame += text));
-    await http.submit({ md: 'small.md' });
+    const headers = await system.account?.headers();
+    const probe = await open(`${system.gateway}/jobs/events?jobId=*`, (text) => (frame += text), headers);
+    await http.submit({ md });
     while (!frame.includes('event: ')) await new Promise((resolve) => setTimeout(resolve, 10));
     probe.destroy();
     const submitAll = async () => {
-      for (let index = 0; index < EVENTS; index += 1) await http.submit({ md: 'small.md' });
+      for (let index = 0; index < EVENTS; index += 1) await http.submit({ md });
       return EVENTS;
     };
-    const ours = await cpuPerDelivery(`${system.gateway}/jobs/events?jobId=*`, pid, submitAll);
+    const ours = await cpuPerDelivery(`${system.gateway}/jobs/events?jobId=*`, pid, submitAll, headers);
     http.close();
 
     bare = fork(new URL('./bare-sse-server.ts', import.meta.url), [frame.slice(frame.indexOf('event: '))]);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import type { System } from '../e2e/system.ts';
 
 /** User and system time of a process, in ms (proc(5): fields 14 and 15, in ticks of 10 ms). */
 export const cpuMs = (pid: number): number => {
@@ -35,14 +36,18 @@ export const load = async (times: number, concurrency: number, work: (index: num
 };
 
 /** A keep-alive HTTP client that costs the machine little: fetch would be half of what is measured. */
-export const httpClient = (origin: string, connections: number) => {
+export const httpClient = (
+  origin: string,
+  connections: number,
+  always: Readonly<Record<string, string>> = {},
+) => {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const send = (method: string, path: string, body?: object): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
       const payload = body ? JSON.stringify(body) : undefined;
       const headers = payload
-        ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
-        : {};
+        ? { ...always, 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
+        : always;
       const sent = request(`${origin}${path}`, { agent, method, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -64,6 +69,10 @@ export const httpClient = (origin: string, connections: number) => {
     close: () => agent.destroy(),
   };
 };
+
+/** The same, as a system's own account. */
+export const systemClient = async ({ gateway, account }: System, connections: number) =>
+  httpClient(gateway, connections, (await account?.headers()) ?? {});
 
 export type Figure = {
   readonly what: string;

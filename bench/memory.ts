@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@esl/kit/testing/world';
 import { startSystem } from '../e2e/system.ts';
 import { sample } from '../services/worker/test/lessons.ts';
-import { type Figure, httpClient, load, rssMb } from './measure.ts';
+import { type Figure, load, rssMb, systemClient } from './measure.ts';
 
 const JOBS = 10_000;
 
@@ -10,16 +10,16 @@ const JOBS = 10_000;
 export const benchMemory = async (): Promise<Figure[]> => {
   const system = await startSystem({ env: { LOG_LEVEL: 'error' } });
   try {
-    await system.putLesson('small.md', await sample('morning-at-the-harbour'));
+    const md = await system.putLesson('small.md', await sample('morning-at-the-harbour'));
     const services = () =>
       Object.entries(system.stack.info().services).map(([name, { pid }]) => [name, pid] as const);
     await delay(3_000);
     const idle = services().map(([name, pid]) => [name, rssMb(pid)] as const);
-    const http = httpClient(system.gateway, 16);
+    const http = await systemClient(system, 16);
     const runAll = async (jobs: number) => {
       let last = '';
       await load(jobs, 16, async () => {
-        last = await http.submit({ md: 'small.md' });
+        last = await http.submit({ md });
       });
       await eventually(async () => {
         const { text } = await http.get('/jobs?state=queued,running&limit=1');

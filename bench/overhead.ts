@@ -8,7 +8,7 @@ import type { Ports } from '../services/worker/src/pipeline/run.ts';
 import { runPipeline } from '../services/worker/src/pipeline/run-pipeline.ts';
 import { localPublisher } from '../services/worker/src/publisher/local-publisher.ts';
 import { sample } from '../services/worker/test/lessons.ts';
-import { cpuMs, type Figure, httpClient, load } from './measure.ts';
+import { cpuMs, type Figure, load, systemClient } from './measure.ts';
 
 const WARM = 300;
 const LESSONS = 200;
@@ -69,10 +69,10 @@ export const benchOverhead = async (): Promise<Figure[]> => {
   const bare = await barePipeline();
   const system = await startSystem({ env: { LOG_LEVEL: 'error' } });
   try {
-    await system.putLesson('small.md', await sample('morning-at-the-harbour'));
-    const http = httpClient(system.gateway, CONCURRENCY);
+    const md = await system.putLesson('small.md', await sample('morning-at-the-harbour'));
+    const http = await systemClient(system, CONCURRENCY);
     const runAll = async (lessons: number) => {
-      await load(lessons, CONCURRENCY, () => http.submit({ md: 'small.md' }));
+      await load(lessons, CONCURRENCY, () => http.submit({ md }));
       await eventually(async () => {
         const { text } = await http.get('/jobs?state=queued,running&limit=1');
         return (JSON.parse(text) as { total: number }).total === 0 ? true : null;

@@ -1,23 +1,21 @@
 import { MongoClient } from 'mongodb';
-import { startSystem } from '../e2e/system.ts';
+import { type System, startSystem } from '../e2e/system.ts';
 import { sample } from '../services/worker/test/lessons.ts';
-import { type Figure, httpClient, load, median } from './measure.ts';
+import { type Figure, load, median, systemClient } from './measure.ts';
 
 const CONNECTIONS = 32;
 const JOBS = 3_000;
 const ROUNDS = 3;
 
 /** Accepted submissions a second against the raw majority insertOne of the same mongod, round by round. */
-const ratios = async (
-  system: Awaited<ReturnType<typeof startSystem>>,
-): Promise<{ ratio: number; perSecond: number }[]> => {
-  const http = httpClient(system.gateway, CONNECTIONS);
+const ratios = async (system: System, md: string): Promise<{ ratio: number; perSecond: number }[]> => {
+  const http = await systemClient(system, CONNECTIONS);
   const mongo = new MongoClient(system.stack.info().mongo.url, {
     writeConcern: { w: 'majority', journal: true },
   });
   await mongo.connect();
   const raw = mongo.db('bench').collection('raw');
-  const body = { md: 'small.md', preset: 'b1-default', withTts: false, mode: 'auto' };
+  const body = { md, preset: 'b1-default', withTts: false, mode: 'auto' };
   const insert = () =>
     raw.insertOne({ ...body, ownerId: 'anonymous', state: 'queued', createdAt: new Date() });
   await load(500, CONNECTIONS, () => http.submit(body));
@@ -41,8 +39,8 @@ export const benchSubmit = async (): Promise<Figure[]> => {
   ] as const) {
     const system = await startSystem({ without: [...without], env: { LOG_LEVEL: 'error' } });
     try {
-      await system.putLesson('small.md', await sample('morning-at-the-harbour'));
-      const rounds = await ratios(system);
+      const md = await system.putLesson('small.md', await sample('morning-at-the-harbour'));
+      const rounds = await ratios(system, md);
       const ratio = median(rounds.map((round) => round.ratio));
       const perSecond = median(rounds.map((round) => round.perSecond));
       figures.push({

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { localAccount } from '@esl/local/account';
 import { type Stack, startStack } from '@esl/local/stack';
 import { gatewayClient, watchJobs } from './watch.ts';
 
@@ -12,10 +13,21 @@ export const startSystem = async (options: { env?: Record<string, string>; witho
     home,
     port: 0,
     without: options.without ?? [],
-    env: { JOB_LEASE_MS: '3000', LEASE_RENEW_MS: '1000', LOG_LEVEL: 'warn', ...options.env },
+    env: {
+      JOB_LEASE_MS: '3000',
+      LEASE_RENEW_MS: '1000',
+      LOG_LEVEL: 'warn',
+      JWT_EXPIRES_IN: '12h',
+      UPLOAD_RATE_LIMIT: '10000',
+      UPLOAD_BURST_LIMIT: '10000',
+      ...options.env,
+    },
   });
   const gateway = stack.info().gateway.url;
-  const client = gatewayClient(gateway);
+  const account = await localAccount(gateway, home);
+  /** What jobs name a lesson by, by the name that a spec has given it. */
+  const references = new Map<string, string>();
+  const client = gatewayClient(gateway, account, references);
   const watchers: ReturnType<typeof watchJobs>[] = [];
   return {
     home,
@@ -23,9 +35,15 @@ export const startSystem = async (options: { env?: Record<string, string>; witho
     gateway,
     ...client,
     lessonsDir,
-    putLesson: (name: string, text: string) => writeFile(join(lessonsDir, name), text),
+    account,
+    /** Answers what a job names the lesson by; `submit` also knows it by this name. */
+    putLesson: async (name: string, text: string): Promise<string> => {
+      if (account) references.set(name, await account.upload(name, Buffer.from(text)));
+      else await writeFile(join(lessonsDir, name), text);
+      return references.get(name) ?? name;
+    },
     watch: async () => {
-      const watcher = watchJobs(gateway);
+      const watcher = watchJobs(gateway, account);
       watchers.push(watcher);
       await watcher.connected;
       return watcher;

@@ -1,8 +1,9 @@
+import type { LocalAccount } from '@esl/local/account';
 import { followEvents, type StreamEvent } from '@esl/local/event-stream';
 import { type Job, type JobEvent, jobEventSchema } from '@esl-pipeline/contracts';
 
 /** A client that watches all jobs and reconnects with Last-Event-ID, as an EventSource does. */
-export const watchJobs = (gateway: string) => {
+export const watchJobs = (gateway: string, account: LocalAccount | null) => {
   const stop = new AbortController();
   const seen: StreamEvent[] = [];
   let connections = 0;
@@ -12,8 +13,8 @@ export const watchJobs = (gateway: string) => {
     connected.resolve();
   };
   const follow = async () => {
-    for await (const event of followEvents(`${gateway}/jobs/events?jobId=*`, stop.signal, onConnect))
-      seen.push(event);
+    const url = `${gateway}/jobs/events?jobId=*`;
+    for await (const event of followEvents(url, stop.signal, onConnect, account?.headers)) seen.push(event);
   };
   const following = follow();
 
@@ -40,9 +41,17 @@ export const watchJobs = (gateway: string) => {
   };
 };
 
-export const gatewayClient = (url: string) => {
+export const gatewayClient = (
+  url: string,
+  account: LocalAccount | null,
+  references: ReadonlyMap<string, string>,
+) => {
   const json = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(15_000) });
+    const headers = {
+      ...(await account?.headers()),
+      ...(init.headers as Record<string, string> | undefined),
+    };
+    const response = await fetch(`${url}${path}`, { ...init, headers, signal: AbortSignal.timeout(15_000) });
     return { status: response.status, headers: response.headers, body: (await response.json()) as never };
   };
   const post = (path: string, body: unknown) =>
@@ -54,7 +63,8 @@ export const gatewayClient = (url: string) => {
   return {
     get: json,
     post,
-    submit: async (body: object): Promise<string> => {
+    submit: async (wish: { readonly md: string; readonly [option: string]: unknown }): Promise<string> => {
+      const body = { ...wish, md: references.get(wish.md) ?? wish.md };
       const { status, body: answer } = await post('/jobs', body);
       if (status !== 202) throw new Error(`POST /jobs answered ${status}: ${JSON.stringify(answer)}`);
       return (answer as { jobId: string }).jobId;

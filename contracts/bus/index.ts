@@ -1,4 +1,5 @@
 import type { DescMessage } from '@bufbuild/protobuf';
+import { AccountChangedSchema } from '../gen/esl/events/v1/account_events_pb.ts';
 import { BatchFinishedSchema, BatchUpdatedSchema } from '../gen/esl/events/v1/batch_events_pb.ts';
 import { ConfigChangedSchema } from '../gen/esl/events/v1/config_events_pb.ts';
 import {
@@ -184,6 +185,7 @@ export const CHANNELS = {
   runRefreshed: channel(RunRefreshedSchema, (id) => `run.refreshed.${id}`, 'RUNS'),
   runPurged: channel(RunPurgedSchema, (id) => `run.purged.${id}`, 'RUNS'),
   configChanged: channel(ConfigChangedSchema, () => 'config.changed'),
+  accountChanged: channel(AccountChangedSchema, (id) => `account.changed.${id}`),
 } as const;
 
 /** Header with the full protobuf name of the payload, such as `esl.events.v1.JobCreated`. */

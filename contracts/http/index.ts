@@ -1,3 +1,4 @@
+export * from './accounts.ts';
 export * from './batch.ts';
 export * from './error.ts';
 export * from './job.ts';
@@ -7,6 +8,8 @@ export * from './job-events.ts';
 export * from './job-options.ts';
 export * from './lessons.ts';
 export * from './page.ts';
+export * from './settings.ts';
 export * from './submit-batch.ts';
 export * from './submit-job.ts';
+export * from './uploads.ts';
 export * from './webhooks.ts';

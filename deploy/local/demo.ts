@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Job, LessonReport } from '@esl-pipeline/contracts';
+import { type LocalAccount, localAccount } from './account.ts';
 import { followEvents } from './event-stream.ts';
 import { planText } from './plan-text.ts';
 import { commandOf } from './process-table.ts';
@@ -57,10 +58,14 @@ const openStack = async (): Promise<{ url: string; stop: () => Promise<void> }> 
 };
 
 /** What a run would do, without doing it. */
-const validate = async (url: string, { name, file }: Lesson): Promise<boolean> => {
+const validate = async (
+  url: string,
+  account: LocalAccount | null,
+  { name, file }: Lesson,
+): Promise<boolean> => {
   const response = await fetch(`${url}/lessons/validate`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(await account?.headers()) },
     body: JSON.stringify({ text: await readFile(file, 'utf8'), withTts: true }),
     signal: AbortSignal.timeout(30_000),
   });
@@ -70,13 +75,19 @@ const validate = async (url: string, { name, file }: Lesson): Promise<boolean> =
   return body.ok;
 };
 
-const submit = async (url: string, lesson: Lesson): Promise<string> => {
-  const folder = process.env.LESSONS_DIR ?? join(home, 'lessons');
-  await copyFile(lesson.file, join(folder, `${lesson.name}.md`));
+/** What a job names a lesson by: an upload, or without accounts a file in the lessons folder. */
+const handOver = async (account: LocalAccount | null, { name, file }: Lesson): Promise<string> => {
+  if (account) return await account.upload(`${name}.md`, await readFile(file));
+  await copyFile(file, join(process.env.LESSONS_DIR ?? join(home, 'lessons'), `${name}.md`));
+  return `${name}.md`;
+};
+
+const submit = async (url: string, account: LocalAccount | null, lesson: Lesson): Promise<string> => {
+  const md = await handOver(account, lesson);
   const response = await fetch(`${url}/jobs`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ md: `${lesson.name}.md`, withTts: true }),
+    headers: { 'content-type': 'application/json', ...(await account?.headers()) },
+    body: JSON.stringify({ md, withTts: true }),
     signal: AbortSignal.timeout(30_000),
   });
   const body = (await response.json()) as { jobId?: string; message?: string };
@@ -84,12 +95,16 @@ const submit = async (url: string, lesson: Lesson): Promise<string> => {
   return body.jobId;
 };
 
-const readJob = async (url: string, jobId: string): Promise<Job> =>
-  (await (await fetch(`${url}/jobs/${jobId}`, { signal: AbortSignal.timeout(30_000) })).json()) as Job;
+const readJob = async (url: string, account: LocalAccount | null, jobId: string): Promise<Job> => {
+  const headers = (await account?.headers()) ?? {};
+  const signal = AbortSignal.timeout(30_000);
+  return (await (await fetch(`${url}/jobs/${jobId}`, { headers, signal })).json()) as Job;
+};
 
 /** Watches the jobs until each is final. */
 const follow = async (
   url: string,
+  account: LocalAccount | null,
   jobs: ReadonlyMap<string, Lesson>,
   onJob: (lesson: Lesson, job: Job) => void,
 ) => {
@@ -105,11 +120,12 @@ const follow = async (
     if (job.finishedAt) open.delete(job.jobId);
     if (open.size === 0) done.abort();
   };
-  const readAll = () => Promise.all([...open].map(async (id) => see(await readJob(url, id))));
+  const readAll = () => Promise.all([...open].map(async (id) => see(await readJob(url, account, id))));
   const events = followEvents(
     `${url}/jobs/events?jobId=${[...jobs.keys()].join(',')}`,
     signal,
     () => void readAll().catch(() => {}),
+    account?.headers,
   );
   for await (const event of events) {
     if (event.name === 'resync') await readAll();
@@ -153,19 +169,20 @@ const run = async (): Promise<number> => {
   process.once('SIGINT', () => void stop().then(() => process.exit(130)));
   process.once('SIGTERM', () => void stop().then(() => process.exit(143)));
   try {
+    const account = await localAccount(url, home);
     if (isDryRun) {
       let areFine = true;
-      for (const lesson of lessons) areFine = (await validate(url, lesson)) && areFine;
+      for (const lesson of lessons) areFine = (await validate(url, account, lesson)) && areFine;
       return areFine ? 0 : 1;
     }
     const jobs = new Map<string, Lesson>();
-    for (const lesson of lessons) jobs.set(await submit(url, lesson), lesson);
+    for (const lesson of lessons) jobs.set(await submit(url, account, lesson), lesson);
     const display = progressDisplay(
       lessons.map(({ name }) => name),
       process.stdout,
     );
     display.draw();
-    const finished = await follow(url, jobs, ({ name }, job) => display.update(name, job));
+    const finished = await follow(url, account, jobs, ({ name }, job) => display.update(name, job));
     for (const [jobId, lesson] of jobs) {
       const job = finished.get(jobId);
       if (job) await report(lesson, job);

@@ -29,13 +29,14 @@ export async function* followEvents(
   url: string,
   signal: AbortSignal,
   onConnect = () => {},
+  headers: () => Promise<Record<string, string>> = async () => ({}),
 ): AsyncGenerator<StreamEvent> {
   let lastEventId = '';
   while (!signal.aborted) {
     try {
       const response = await fetch(url, {
         signal,
-        headers: lastEventId ? { 'last-event-id': lastEventId } : {},
+        headers: { ...(await headers()), ...(lastEventId && { 'last-event-id': lastEventId }) },
       });
       if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
       onConnect();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newSigningKey } from '../../services/gateway/src/accounts/new-signing-key.ts';
 import { cacheFolder } from './fetch-program.ts';
 import { findServers } from './find-servers.ts';
 import { tryLock } from './lock.ts';
@@ -70,8 +71,8 @@ const serviceCommand = (service: ServiceName) => [
   join(root, 'services', service, 'src/main.ts'),
 ];
 
-/** What signs links, and what users' own secrets are sealed with (`SECRETS_KEYS`). */
-type Secrets = { readonly linkSecret: string; readonly sealKey: string };
+/** What signs links and access tokens, and what users' own secrets are sealed with (`SECRETS_KEYS`). */
+type Secrets = { readonly linkSecret: string; readonly signingKey: object; readonly sealKey: string };
 
 /** Made once and kept with the state that depends on them; what an older file lacks is added. */
 const readSecrets = async (home: string): Promise<Secrets> => {
@@ -80,7 +81,11 @@ const readSecrets = async (home: string): Promise<Secrets> => {
     if (error.code === 'ENOENT') return '{}';
     throw new CannotStart(`${file} cannot be read`);
   });
-  const fresh = { linkSecret: randomBytes(32).toString('hex'), sealKey: randomBytes(32).toString('base64') };
+  const fresh = {
+    linkSecret: randomBytes(32).toString('hex'),
+    signingKey: newSigningKey(),
+    sealKey: randomBytes(32).toString('base64'),
+  };
   const secrets: Secrets = { ...fresh, ...(JSON.parse(kept) as Partial<Secrets>) };
   if (JSON.stringify(secrets) !== kept) await writeFile(file, JSON.stringify(secrets), { mode: 0o600 });
   return secrets;
@@ -222,6 +227,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     };
     const secrets = await readSecrets(home);
     const linkEnv = { PUBLIC_URL: gatewayUrl, LINK_SECRET: secrets.linkSecret };
+    const jwtKeys = JSON.stringify({ keys: [secrets.signingKey] });
     const sealEnv = { SECRETS_KEYS: common.SECRETS_KEYS || `local:${secrets.sealKey}` };
     const environmentOf = ({
       service,
@@ -235,7 +241,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       ...(service === 'worker' && { WORKER_ID: `${id}-${randomBytes(4).toString('hex')}` }),
       ...(LINKING.includes(service) && linkEnv),
       ...(SEALING.includes(service) && sealEnv),
-      ...(service === 'gateway' && { PORT: String(port) }),
+      ...(service === 'gateway' && { PORT: String(port), JWT_KEYS: common.JWT_KEYS || jwtKeys }),
     });
 
     const startInstance = async (place: (typeof places)[number]) => {

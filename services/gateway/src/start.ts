@@ -9,6 +9,7 @@ import { STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
 import { WebhooksService } from '@esl-pipeline/contracts/esl/actions/v1/webhooks_service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
+import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { BatchesService } from '@esl-pipeline/contracts/esl/jobs/v1/batches_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
@@ -40,6 +41,7 @@ import { followJobs, jobStreamPast } from './outbound/job-stream.ts';
 import { lessonFolder } from './outbound/lesson-folder.ts';
 import { openIdempotencyKeys } from './outbound/mongo-idempotency-keys.ts';
 import { createHub } from './sse/hub.ts';
+import { startAccounts } from './start-accounts.ts';
 
 /** How often streams are looked at for a heartbeat, at most, in ms. */
 const HEARTBEAT_TICK_MS = 500;
@@ -85,6 +87,7 @@ export const startGateway = async ({
   const webhooks = connectGrpc(WebhooksService, { address: config.ACTIONS_ADDR, deadlineMs });
   const lessons = connectGrpc(LessonsService, { address: config.LESSONS_ADDR, deadlineMs });
   const settings = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs });
+  const owners = connectGrpc(OwnerSettingsService, { address: config.CONFIG_ADDR, deadlineMs });
 
   const hub = createHub({
     toDto,
@@ -99,7 +102,11 @@ export const startGateway = async ({
   const following = await followJobs(bus, hub, log, stopFollowing.signal);
   const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
 
-  const findLesson = lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs });
+  const accounts = config.BATCH_BACKEND_ENABLE_EXTENDED_API
+    ? await startAccounts({ config, db: mongo.db, publicUrl, bus, blobs, owners: owners.call, log })
+    : null;
+  const findLesson =
+    accounts?.findLesson ?? lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs });
   const submit = submitJob({
     findLesson,
     create: jobCreator(jobs.call),
@@ -114,7 +121,7 @@ export const startGateway = async ({
   const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
   let leaving = false;
   const all: Route[] = [
-    ...eventRoutes(hub, now),
+    ...eventRoutes(hub, now, accounts?.watchCaller ?? (() => () => {})),
     ...batchRoutes({ submit: submitMany, batches: batches.call }),
     ...jobRoutes({ submit, jobs: jobs.call, toDto }),
     ...jobControlRoutes({ jobs: jobs.call, toDto, links }),
@@ -125,13 +132,18 @@ export const startGateway = async ({
     ...fileRoutes({ blobs, links, now, log }),
     ...healthRoutes(ready, () => leaving),
     ...docRoutes(() => document),
+    ...(accounts?.routes ?? []),
   ];
-  const routes = config.BATCH_BACKEND_ENABLE_EXTENDED_API ? all : all.filter(({ reach }) => reach === 'core');
-  const document = openApi(routes, publicUrl);
+  const routes = accounts ? all : all.filter(({ reach }) => reach === 'core');
+  const document = openApi(routes, publicUrl, { accounts: accounts !== null });
   const keys = await openIdempotencyKeys(mongo.db, now);
   http.serve(
     httpApp(routes.map(withIdempotency({ keys, waitMs: config.IDEMPOTENCY_WAIT_MS })), {
-      authenticate: anonymous,
+      authenticate: accounts?.authenticate ?? anonymous,
+      countCall: accounts?.countCall ?? (async () => {}),
+      trustProxy: config.TRUST_PROXY,
+      hstsMaxAgeS: config.HSTS_MAX_AGE,
+      cors: config.ENABLE_CORS ? { origins: config.CORS_ORIGIN, credentials: config.CORS_CREDENTIALS } : null,
       log,
     }),
   );
@@ -169,9 +181,10 @@ export const startGateway = async ({
         name: 'calls',
         withinMs: 100,
         run: () => {
-          for (const client of [jobs, batches, actions, webhooks, lessons, settings]) client.close();
+          for (const client of [jobs, batches, actions, webhooks, lessons, settings, owners]) client.close();
         },
       },
+      { name: 'accounts', withinMs: 1_000, run: async () => await accounts?.stop() },
       { name: 'nats', withinMs: 1_000, run: bus.drain },
       { name: 'mongodb', withinMs: 500, run: mongo.close },
     ],

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { filesystemBlobStore } from '@esl/kit/blob-store';
 import type { Bus } from '@esl/kit/bus';
 import { connectGrpc, type GrpcClient } from '@esl/kit/grpc-client';
 import { serve, startGrpcServer } from '@esl/kit/grpc-server';
@@ -14,8 +15,19 @@ import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_s
 import { v7 as uuidv7 } from 'uuid';
 import { loadConfig as loadJobsConfig } from '../../jobs/src/config.ts';
 import { startJobs } from '../../jobs/src/start.ts';
+import { openPasswords } from '../src/accounts/passwords.ts';
 import { loadConfig } from '../src/config.ts';
+import { ANONYMOUS } from '../src/inbound/principal.ts';
+import { mongoUserStore } from '../src/outbound/mongo-accounts.ts';
+import { mongoUploadStore } from '../src/outbound/mongo-uploads.ts';
 import { startGateway } from '../src/start.ts';
+
+/**
+ * Who specs are that are not about accounts: the one user of a gateway with accounts, and by the same id the tenant of a
+ * gateway without. Its lessons are files under the lessons folder to the one, and uploads of the same name to the other.
+ */
+const OWNER = { id: ANONYMOUS.ownerId, email: 'owner@example.com', password: 'Correct-Horse-7' };
+export const PASSWORD = OWNER.password;
 
 export const LINK_SECRET = 'a secret that is only used in specs';
 export const NEW_JOB_ID = uuidv7();
@@ -118,7 +130,7 @@ export type GatewayWorld = {
   /** Which lessons were looked at. */
   readonly validated: unknown[];
   readonly writeLesson: (name: string, text?: string) => Promise<string>;
-  /** Another gateway of the same system; stopped with the world. */
+  /** Another gateway of the same system, which knows the world's one user; stopped with the world. */
   readonly startGateway: (env?: Record<string, string>) => ReturnType<typeof startGateway>;
 };
 
@@ -146,6 +158,38 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
   const lessonsDir = join(world.folder, 'lessons');
   const blobDir = join(world.folder, 'blobs');
   await mkdir(lessonsDir);
+  const users = await mongoUserStore(world.mongo.db, () => new Date());
+  const uploads = await mongoUploadStore(world.mongo.db);
+  const blobs = filesystemBlobStore(blobDir);
+  const now = new Date();
+  await users.add({
+    id: OWNER.id,
+    email: OWNER.email,
+    passwordHash: await (await openPasswords()).hash(OWNER.password),
+    role: 'user',
+    isActive: true,
+    createdAt: now,
+    updatedAt: now,
+    lastLoginAt: null,
+  });
+  const asUpload = async (md: string, text: string) => {
+    const id = uuidv7();
+    await world.mongo.db.collection('uploads').deleteMany({ ownerId: OWNER.id, md });
+    const bytes = Buffer.from(text);
+    const upload = {
+      id,
+      md,
+      ownerId: OWNER.id,
+      blobKey: `lessons/${OWNER.id}/${id}.md`,
+      bytes: bytes.length,
+    };
+    await blobs.put(upload.blobKey, bytes, { contentType: 'text/markdown' }, AbortSignal.timeout(5_000));
+    await uploads.add(
+      { ...upload, label: 'lesson.md', originalName: md, type: 'text/markdown', uploadedAt: new Date() },
+      Number.POSITIVE_INFINITY,
+    );
+  };
+
   return {
     world,
     bus,
@@ -158,9 +202,10 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
       const path = join(lessonsDir, name);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
+      await asUpload(name, text);
       return name;
     },
-    startGateway: (env = {}) => {
+    startGateway: async (env = {}) => {
       const config = loadConfig({
         ...world.env,
         PORT: '0',
@@ -175,17 +220,34 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
         RPC_DEADLINE_MS: '20000',
         ...env,
       });
-      return world.run(startGateway({ config, log: world.log }));
+      const gateway = await world.run(startGateway({ config, log: world.log }));
+      if (config.BATCH_BACKEND_ENABLE_EXTENDED_API) await rememberToken(gateway.url);
+      return gateway;
     },
   };
 };
 
 export type Answered = { readonly status: number; readonly headers: Headers; readonly body: unknown };
 
-/** Calls a gateway, and reads JSON. */
-export const client = (url: string) => {
+/** The access tokens of the world's one user, by gateway. */
+const tokens = new Map<string, string>();
+const rememberToken = async (url: string) => {
+  const answer = await client(url, null).post('/auth/login', OWNER);
+  tokens.set(url, (answer.body as { accessToken: string }).accessToken);
+};
+
+/** The header that the world's one user sends to a gateway, if that has accounts. */
+export const authorization = (url: string, token = tokens.get(new URL(url).origin) ?? null) =>
+  token === null ? {} : { authorization: `Bearer ${token}` };
+
+/** Calls a gateway, and reads JSON: as the world's one user, with another token, or with none (null). */
+export const client = (url: string, token?: string | null) => {
   const send = async (path: string, init: RequestInit = {}): Promise<Answered> => {
-    const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(20_000) });
+    const response = await fetch(url + path, {
+      ...init,
+      headers: { ...authorization(url, token), ...(init.headers as Record<string, string> | undefined) },
+      signal: AbortSignal.timeout(20_000),
+    });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };
   };

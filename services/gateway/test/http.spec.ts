@@ -86,8 +86,9 @@ describe('POST /jobs', () => {
   });
 
   it('keeps the lesson as it was, whatever becomes of the file', async () => {
+    const core = await system.startGateway({ BATCH_BACKEND_ENABLE_EXTENDED_API: 'false' });
     await system.writeLesson('units/3/passing.md', 'as it was');
-    const jobId = await http.submit('units/3/passing.md');
+    const jobId = await client(core.url).submit('units/3/passing.md');
     await rm(join(system.lessonsDir, 'units/3/passing.md'));
     const { job } = await system.jobs.getJob({ scope, jobId });
     const key = job?.spec?.lessonKey ?? '';
@@ -351,7 +352,10 @@ describe('every answer', () => {
 
   it('tells nothing of a fault but the request id', async () => {
     const noFolder = join(system.lessonsDir, 'lesson.md');
-    const broken = await system.startGateway({ BLOB_DIR: noFolder });
+    const broken = await system.startGateway({
+      BLOB_DIR: noFolder,
+      BATCH_BACKEND_ENABLE_EXTENDED_API: 'false',
+    });
     const answer = await client(broken.url).post('/jobs', { md: 'lesson.md' });
     expectProblem(answer, 500, 'internal_error');
     expect(answer.body).toMatchObject({ details: { requestId: answer.headers.get('x-request-id') } });

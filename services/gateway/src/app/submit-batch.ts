@@ -16,11 +16,11 @@ export type NewBatch = {
 export type CreateBatch = (batch: NewBatch) => Promise<unknown>;
 
 /** Each lesson is looked for once, however many items name it. */
-const findAll = async (items: readonly SubmitJob[], find: LessonSource) => {
+const findAll = async (items: readonly SubmitJob[], ownerId: string, find: LessonSource) => {
   const wanted = [...new Set(items.map(({ md }) => md))];
   const keys = new Map<string, string | null>();
   for (let few = wanted.splice(0, LOOKUPS_AT_ONCE); few.length > 0; few = wanted.splice(0, LOOKUPS_AT_ONCE))
-    await Promise.all(few.map(async (md) => keys.set(md, await find(md))));
+    await Promise.all(few.map(async (md) => keys.set(md, await find(md, ownerId))));
   return keys;
 };
 
@@ -32,7 +32,7 @@ export const submitBatch =
     ownerId: string,
     { name, items }: { readonly name: string | undefined; readonly items: readonly SubmitJob[] },
   ): Promise<Outcome<{ readonly batchId: string; readonly jobIds: readonly string[] }, 'invalid_batch'>> => {
-    const keys = await findAll(items, findLesson);
+    const keys = await findAll(items, ownerId, findLesson);
     const missing = items.flatMap(({ md }, index): BatchItemProblem[] => {
       if (keys.get(md)) return [];
       const { code, message } = mdNotFound().refusal;

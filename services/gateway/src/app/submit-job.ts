@@ -1,8 +1,8 @@
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
 import type { SubmitJob } from '@esl-pipeline/contracts';
 
-/** Makes sure of a lesson: the blob key of its text as it is now, or null when there is no such lesson. */
-export type LessonSource = (reference: string) => Promise<string | null>;
+/** Makes sure of an owner's lesson: the blob key of its text as it is now, or null when there is no such lesson. */
+export type LessonSource = (reference: string, ownerId: string) => Promise<string | null>;
 
 export type NewJob = {
   readonly id: string;
@@ -25,7 +25,7 @@ export const submitJob =
     ownerId: string,
     wish: SubmitJob,
   ): Promise<Outcome<{ readonly jobId: string }, 'md_not_found'>> => {
-    const lessonKey = await findLesson(wish.md);
+    const lessonKey = await findLesson(wish.md, ownerId);
     if (lessonKey === null) return mdNotFound();
     await create({ id, ownerId, wish, lessonKey });
     return accept({ jobId: id });

@@ -11,6 +11,7 @@ type Lesson = Pick<ValidateLesson, 'text' | 'md'>;
 export const lessonText =
   ({ findLesson, read }: { readonly findLesson: LessonSource; readonly read: ReadLesson }) =>
   async (
+    ownerId: string,
     { text, md }: Lesson,
     signal: AbortSignal,
   ): Promise<Outcome<string, 'md_required' | 'invalid_text' | 'md_not_found'>> => {
@@ -18,7 +19,7 @@ export const lessonText =
       return refuse('invalid_text', 'Send the lesson as "text" or by its "md", not both.');
     if (text !== undefined) return accept(text);
     if (md === undefined) return refuse('md_required', 'Send the lesson as "text", or by its "md".');
-    const key = await findLesson(md);
+    const key = await findLesson(md, ownerId);
     const found = key === null ? null : await read(key, signal);
     return found === null ? refuse('md_not_found', 'There is no lesson under this "md".') : accept(found);
   };

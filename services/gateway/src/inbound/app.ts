@@ -1,14 +1,10 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { BlobStoreFault } from '@esl/kit/blob-store';
 import type { Log } from '@esl/kit/log';
-import express, {
-  type ErrorRequestHandler,
-  type Express,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import { v7 as uuidv7 } from 'uuid';
+import { type CorsSettings, crossOrigin } from './cross-origin.ts';
 import { ANONYMOUS, type Authenticate, hasRole, type Principal } from './principal.ts';
 import { expected, fault, notFound, type Problem, problem } from './problem.ts';
 import { jsonBody } from './request-body.ts';
@@ -16,13 +12,18 @@ import { requestLog } from './request-log.ts';
 import type { Reply, Route } from './route.ts';
 
 /** The gateway serves data; what may do more (docs, pages) says so itself. Links to files work from any site. */
-const securityHeaders = helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-  },
-  xFrameOptions: { action: 'deny' },
-});
+const securityHeaders = (hstsMaxAgeS: number) =>
+  helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    xFrameOptions: { action: 'deny' },
+    strictTransportSecurity: { maxAge: hstsMaxAgeS },
+  });
+
+const withoutBody = (response: Response, { status, headers }: Reply): void =>
+  void response.writeHead(status, { 'cache-control': 'no-store', ...headers } as OutgoingHttpHeaders).end();
 
 const sendJson = (response: Response, { status, body, headers }: Reply): void => {
   const bytes = Buffer.from(JSON.stringify(body));
@@ -31,25 +32,34 @@ const sendJson = (response: Response, { status, body, headers }: Reply): void =>
     'cache-control': 'no-store',
     ...headers,
     'content-length': bytes.length,
-  });
+  } as OutgoingHttpHeaders);
   response.end(bytes);
 };
 
 const sendProblem = (response: Response, { status, envelope, headers }: Problem): void =>
   sendJson(response, { status, body: envelope, headers });
 
-const admit = async ({ access }: Route, authenticate: Authenticate, request: Request): Promise<Principal> => {
-  if (access === 'public') return ANONYMOUS;
-  const principal = await authenticate(request);
-  if (hasRole(principal, access)) return principal;
-  throw problem('forbidden', 'Your account may not do this.');
+/** Nothing of a request is read, its body least of all, before its sender is known and may do what it asks. */
+const admit = (
+  { access, tokenInQuery, counts }: Route,
+  { authenticate, countCall }: Pick<Settings, 'authenticate' | 'countCall'>,
+): RequestHandler => {
+  return async (request, response, next) => {
+    const principal =
+      access === 'public' ? ANONYMOUS : await authenticate(request, { tokenInQuery: tokenInQuery === true });
+    if (access !== 'public' && !hasRole(principal, access))
+      throw problem('forbidden', 'Your account may not do this.');
+    if (counts) await countCall(counts, principal);
+    response.locals.principal = principal;
+    next();
+  };
 };
 
-const serve = (route: Route, authenticate: Authenticate): RequestHandler => {
+const serve = (route: Route): RequestHandler => {
   return async (request, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const principal = await admit(route, authenticate, request);
+    const principal: Principal = response.locals.principal;
     const reply = await route.handle({
       principal,
       request,
@@ -58,7 +68,7 @@ const serve = (route: Route, authenticate: Authenticate): RequestHandler => {
       newId: () => uuidv7(),
     });
     if (!reply) return;
-    if (reply.status === 304) response.writeHead(304, { ...reply.headers }).end();
+    if (reply.status === 304 || reply.status === 204) withoutBody(response, reply);
     else sendJson(response, reply);
   };
 };
@@ -67,17 +77,28 @@ const serve = (route: Route, authenticate: Authenticate): RequestHandler => {
 const allowed = (routes: readonly Route[]): string =>
   routes.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
 
+type Settings = {
+  readonly authenticate: Authenticate;
+  /** Throws a problem when the caller does something too often. */
+  readonly countCall: (what: NonNullable<Route['counts']>, principal: Principal) => Promise<void>;
+  /** Whose word about a client's address is taken: Express's `trust proxy`. */
+  readonly trustProxy: boolean | number | string;
+  readonly hstsMaxAgeS: number;
+  readonly cors: CorsSettings | null;
+  readonly log: Log;
+};
+
 /** The HTTP application made from the route table. */
-export const httpApp = (
-  routes: readonly Route[],
-  { authenticate, log }: { readonly authenticate: Authenticate; readonly log: Log },
-): Express => {
+export const httpApp = (routes: readonly Route[], settings: Settings): Express => {
+  const { log } = settings;
   const app = express();
+  app.set('trust proxy', settings.trustProxy);
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('query parser', 'simple');
-  app.use(requestLog(log), securityHeaders);
+  app.use(requestLog(log), securityHeaders(settings.hstsMaxAgeS));
+  if (settings.cors) app.use(crossOrigin(settings.cors));
 
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, ofPath] of byPath) {
@@ -86,7 +107,8 @@ export const httpApp = (
       next();
     };
     for (const route of ofPath) {
-      app[route.method](path, name, ...(route.body ? [jsonBody] : []), serve(route, authenticate));
+      const readsJson = route.body && !route.body.contentType;
+      app[route.method](path, name, admit(route, settings), ...(readsJson ? [jsonBody] : []), serve(route));
     }
     app.all(path, name, () => {
       const allow = allowed(ofPath);

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { openApi } from './openapi.ts';
 import { actionRoutes } from './routes/actions.ts';
+import { authRoutes } from './routes/auth.ts';
 import { docRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fileRoutes } from './routes/files.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { optionRoutes } from './routes/options.ts';
+import { settingsRoutes } from './routes/settings.ts';
+import { uploadRoutes } from './routes/uploads.ts';
+import { userRoutes } from './routes/user.ts';
 
 type Json = Record<string, unknown>;
 type Operation = {
@@ -19,15 +23,19 @@ type Operation = {
 /** The routes are only described here, never called. */
 const nothing = {} as never;
 const routes = [
-  ...eventRoutes(nothing, Date.now),
+  ...eventRoutes(nothing, Date.now, nothing),
   ...jobRoutes({ submit: nothing, jobs: nothing, toDto: nothing }),
   ...actionRoutes(nothing),
   ...optionRoutes(nothing),
   ...fileRoutes(nothing),
   ...healthRoutes({}, () => false),
   ...docRoutes(() => ({})),
+  ...authRoutes(nothing),
+  ...userRoutes(nothing),
+  ...settingsRoutes(nothing),
+  ...uploadRoutes(nothing),
 ];
-const document = JSON.parse(JSON.stringify(openApi(routes, 'https://esl.example')));
+const document = JSON.parse(JSON.stringify(openApi(routes, 'https://esl.example', { accounts: true })));
 const paths: Record<string, Record<string, Operation>> = document.paths;
 const operations = Object.entries(paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ path, method, operation })),

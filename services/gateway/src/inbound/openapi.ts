@@ -17,6 +17,14 @@ const ANY_IDEMPOTENT: readonly ErrorCode[] = [
   'idempotency_in_progress',
 ];
 const ANY_WITH_BODY: readonly ErrorCode[] = ['invalid_body', 'payload_too_large', 'unsupported_media_type'];
+/** What any that wants to know its caller may. */
+const ANY_WITH_TOKEN: readonly ErrorCode[] = [
+  'not_authenticated',
+  'invalid_token',
+  'token_expired',
+  'user_inactive',
+  'csrf_token_invalid',
+];
 
 /** The schema as input, so that objects stay open: clients must expect fields to be added. */
 const AS_INPUT = { io: 'input', uri: componentRef } as const;
@@ -71,10 +79,14 @@ const answerOf = ({ description, schema, contentType }: Answer): Json => {
   return { description, ...(type && { content: { [type]: schema ? { schema: schemaOf(schema) } : {} } }) };
 };
 
-const errorsOf = (route: Route): Json => {
+const errorsOf = (route: Route, accounts: boolean): Json => {
+  const wantsToken = accounts && route.access !== 'public';
   const codes = new Set([
     ...route.errors,
     ...(route.body ? ANY_WITH_BODY : []),
+    ...(wantsToken ? ANY_WITH_TOKEN : []),
+    ...(wantsToken && route.access !== 'viewer' ? (['forbidden'] as const) : []),
+    ...(accounts && route.counts ? (['rate_limited'] as const) : []),
     ...(route.idempotent ? ANY_IDEMPOTENT : []),
     ...ANY,
   ]);
@@ -91,7 +103,19 @@ const errorsOf = (route: Route): Json => {
   );
 };
 
-const operationOf = (route: Route): Json => {
+/** Any one of these ways will do. */
+const securityOf = ({ access, tokenInQuery }: Route): Json[] =>
+  access === 'public'
+    ? []
+    : [{ bearer: [] }, { cookie: [] }, ...(tokenInQuery ? [{ accessTokenInQuery: [] }] : [])];
+
+const SECURITY_SCHEMES: Json = {
+  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  cookie: { type: 'apiKey', in: 'cookie', name: '__Host-esl_access' },
+  accessTokenInQuery: { type: 'apiKey', in: 'query', name: 'access_token' },
+};
+
+const operationOf = (route: Route, accounts: boolean): Json => {
   const parameters = [
     ...pathParameters(route.path),
     ...queryParameters(route.query),
@@ -102,23 +126,28 @@ const operationOf = (route: Route): Json => {
     operationId: route.name,
     tags: [route.tag],
     summary: route.summary,
+    ...(accounts && { security: securityOf(route) }),
     ...(parameters.length > 0 && { parameters }),
     ...(route.body && {
       requestBody: {
         required: route.body.required,
-        content: { 'application/json': { schema: schemaOf(route.body.schema) } },
+        content: { [route.body.contentType ?? 'application/json']: { schema: schemaOf(route.body.schema) } },
       },
     }),
-    responses: { ...Object.fromEntries(answers), ...errorsOf(route) },
+    responses: { ...Object.fromEntries(answers), ...errorsOf(route, accounts) },
   };
 };
 
 /** The OpenAPI 3.1 document of a route table. */
-export const openApi = (routes: readonly Route[], publicUrl: string): Json => {
+export const openApi = (
+  routes: readonly Route[],
+  publicUrl: string,
+  { accounts }: { readonly accounts: boolean },
+): Json => {
   const byPath = Map.groupBy(routes, ({ path }) => pathOf(path));
   const paths = [...byPath].map(([path, ofPath]) => [
     path,
-    Object.fromEntries(ofPath.map((route) => [route.method, operationOf(route)])),
+    Object.fromEntries(ofPath.map((route) => [route.method, operationOf(route, accounts)])),
   ]);
   return {
     openapi: '3.1.1',
@@ -131,6 +160,6 @@ export const openApi = (routes: readonly Route[], publicUrl: string): Json => {
     servers: [{ url: publicUrl }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths: Object.fromEntries(paths),
-    components: { schemas: components() },
+    components: { schemas: components(), ...(accounts && { securitySchemes: SECURITY_SCHEMES }) },
   };
 };

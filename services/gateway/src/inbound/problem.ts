@@ -1,7 +1,10 @@
 import { BlobStoreFault } from '@esl/kit/blob-store';
 import { CallFailed, Refused } from '@esl/kit/grpc-client';
+import type { Refusal } from '@esl/kit/outcome';
 import { currentContext } from '@esl/kit/request-context';
 import { ERROR_STATUS, type ErrorClass, type ErrorEnvelope } from '@esl-pipeline/contracts';
+import { MongoNetworkError, MongoServerSelectionError } from 'mongodb';
+import { TooManyPasswords } from '../accounts/passwords.ts';
 
 /** The class of every code that the gateway itself answers with. Other services' codes: `CLASS_OF_REFUSAL`. */
 export const CLASS_OF = {
@@ -39,6 +42,30 @@ export const CLASS_OF = {
   invalid_webhook_events: 'validation_failed',
   too_many_webhooks: 'invalid_state',
   webhooks_not_configured: 'invalid_state',
+  missing_fields: 'validation_failed',
+  missing_body: 'validation_failed',
+  missing_refresh_token: 'validation_failed',
+  invalid_email: 'validation_failed',
+  weak_password: 'validation_failed',
+  invalid_role: 'validation_failed',
+  invalid_tts_provider: 'validation_failed',
+  invalid_tts_mode: 'validation_failed',
+  invalid_elevenlabs_key: 'validation_failed',
+  invalid_notion_token: 'validation_failed',
+  not_authenticated: 'unauthorized',
+  invalid_token: 'unauthorized',
+  token_expired: 'unauthorized',
+  user_inactive: 'unauthorized',
+  invalid_credentials: 'unauthorized',
+  invalid_refresh_token: 'unauthorized',
+  no_file: 'validation_failed',
+  file_validation_failed: 'validation_failed',
+  security_validation_failed: 'security_validation_failed',
+  file_too_large: 'payload_too_large',
+  quota_exceeded: 'payload_too_large',
+  csrf_token_invalid: 'forbidden',
+  email_exists: 'conflict',
+  rate_limited: 'rate_limited',
   link_expired: 'forbidden',
   forbidden: 'forbidden',
   not_found: 'not_found',
@@ -79,6 +106,15 @@ export class Problem extends Error {
 
 export const problem = (code: ErrorCode, message: string, { details, headers }: Extras = {}): Problem =>
   new Problem(statusOf(code), { error: CLASS_OF[code], message, code, ...(details && { details }) }, headers);
+
+/** A refusal of one of our own use cases. */
+export const refused = ({ code, message, details }: Refusal<ErrorCode>): Problem => {
+  const retryAfterS = details?.retryAfterS;
+  return problem(code, message, {
+    ...(details && { details }),
+    ...(typeof retryAfterS === 'number' && { headers: { 'retry-after': String(retryAfterS) } }),
+  });
+};
 
 export const notFound = () => problem('not_found', 'There is nothing here.');
 export const jobNotFound = () => problem('not_found', 'There is no such job.');
@@ -150,6 +186,9 @@ const unavailable = () =>
     headers: { 'retry-after': '1' },
   });
 
+/** Faults that pass by themselves. */
+const UNAVAILABLE_ERRORS = [MongoNetworkError, MongoServerSelectionError, TooManyPasswords];
+
 /** What a thrown value means to the client; null for a fault, which is none of the client's business. */
 export const expected = (error: unknown): Problem | null => {
   if (error instanceof Problem) return error;
@@ -159,6 +198,7 @@ export const expected = (error: unknown): Problem | null => {
     if (error.status === UNAVAILABLE || error.status === DEADLINE_EXCEEDED) return unavailable();
     return error instanceof Refused ? ofRefusal(error) : null;
   }
+  if (UNAVAILABLE_ERRORS.some((kind) => error instanceof kind)) return unavailable();
   return typeof error === 'object' && error !== null ? ofParser(error) : null;
 };
 

@@ -1,6 +1,7 @@
+import type { Role } from '@esl-pipeline/contracts';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import type { Principal, Role } from './principal.ts';
+import type { Principal } from './principal.ts';
 import type { ErrorCode } from './problem.ts';
 
 export type Call = {
@@ -14,11 +15,11 @@ export type Call = {
   readonly newId: () => string;
 };
 
-/** A JSON answer. It is not to be stored by anyone unless its headers say otherwise. */
+/** A JSON answer; a 204 or 304 has no body. It is not to be stored by anyone unless its headers say otherwise. */
 export type Reply = {
   readonly status: number;
   readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 };
 
 /** Null: the handler has answered by itself. Errors are thrown. */
@@ -40,7 +41,17 @@ export type Route = {
   readonly reach: 'core' | 'extended';
   /** Who may call it: anyone, without saying who; or a caller of at least this role. */
   readonly access: 'public' | Role;
-  readonly tag: 'Jobs' | 'Batches' | 'Lessons' | 'Events' | 'Options' | 'Files' | 'Webhooks' | 'Service';
+  readonly tag:
+    | 'Jobs'
+    | 'Batches'
+    | 'Lessons'
+    | 'Events'
+    | 'Options'
+    | 'Files'
+    | 'Webhooks'
+    | 'Accounts'
+    | 'Admin'
+    | 'Service';
   /** Also the OpenAPI operation id. */
   readonly name: string;
   readonly summary: string;
@@ -49,7 +60,16 @@ export type Route = {
    * the request is carried out again with the same ids.
    */
   readonly idempotent?: 'stored' | 'repeated';
-  readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
+  /** JSON, unless `contentType` says otherwise; then the handler reads it. */
+  readonly body?: {
+    readonly schema: z.ZodType;
+    readonly required: boolean;
+    readonly contentType?: 'multipart/form-data';
+  };
+  /** The access token may also be the query parameter `access_token`, for clients that cannot send headers. */
+  readonly tokenInQuery?: true;
+  /** What a call counts towards, for each caller (rate-limit.ts). */
+  readonly counts?: 'upload' | 'submission';
   readonly query?: z.ZodObject;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Besides those that any route, or any route with a body, may answer. */

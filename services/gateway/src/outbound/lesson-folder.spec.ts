@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type BlobStore, filesystemBlobStore, sha256 } from '@esl/kit/blob-store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LessonSource } from '../app/submit-job.ts';
+
 import { lessonFolder } from './lesson-folder.ts';
 
 let home: string;
 let root: string;
 let puts: string[];
-let find: LessonSource;
+let find: ReturnType<typeof lessonFolder>;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'lesson-folder-'));
 });

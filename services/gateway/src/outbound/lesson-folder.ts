@@ -8,7 +8,6 @@ import { open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, sep } from 'node:path';
 import { type BlobStore, contentTypeOf, sha256 } from '@esl/kit/blob-store';
 import { coalesce } from '@esl/kit/coalesce';
-import type { LessonSource } from '../app/submit-job.ts';
 
 const MAX_REMEMBERED = 10_000;
 const READS_AT_ONCE = 4;
@@ -46,7 +45,7 @@ export const lessonFolder = (settings: {
   /** Larger files are not lessons. */
   readonly maxBytes: number;
   readonly blobs: Pick<BlobStore, 'head' | 'put'>;
-}): LessonSource => {
+}): ((reference: string) => Promise<string | null>) => {
   const { root, maxBytes, blobs } = settings;
   const remembered = new Map<string, Remembered>();
   const onTheWay = new Map<string, Promise<string | null>>();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { openConnection, type Viewer } from '../../sse/connection.ts';
 import type { Hub } from '../../sse/hub.ts';
 import { readEventId } from '../../sse/position.ts';
+import type { Principal } from '../principal.ts';
 import { problem } from '../problem.ts';
 import type { Handler, Route } from '../route.ts';
 
@@ -36,7 +37,10 @@ export const readJobIds = (value: unknown): Viewer['jobIds'] => {
   return ids;
 };
 
-export const eventRoutes = (hub: Hub, now: () => number): Route[] => {
+/** Calls back when whoever opened a stream may not go on reading it; answers how to stop watching. */
+export type WatchCaller = (principal: Principal, end: () => void) => () => void;
+
+export const eventRoutes = (hub: Hub, now: () => number, watchCaller: WatchCaller): Route[] => {
   const follow: Handler = async ({ principal, request, response }) => {
     const jobIds = readJobIds(request.query.jobId);
     if (hub.isFull()) {
@@ -53,6 +57,8 @@ export const eventRoutes = (hub: Hub, now: () => number): Route[] => {
     response.write(CONNECTED);
     const viewer = { ownerId: principal.ownerId, everyone: principal.role === 'admin', jobIds };
     const [lastSeen = ''] = [request.headers['last-event-id'], request.query.lastEventId].flatMap(texts);
+    const stopWatching = watchCaller(principal, () => response.end());
+    response.once('close', stopWatching);
     hub.open(openConnection(response, viewer, now), readEventId(lastSeen));
     return null;
   };
@@ -63,6 +69,7 @@ export const eventRoutes = (hub: Hub, now: () => number): Route[] => {
       path: '/jobs/events',
       reach: 'core',
       access: 'viewer',
+      tokenInQuery: true,
       tag: 'Events',
       name: 'followJobs',
       summary: 'Follow jobs live (server-sent events)',

@@ -108,6 +108,7 @@ export const jobRoutes = ({
     tag: 'Jobs',
     idempotent: 'stored',
     body: { schema: submitJobSchema, required: true },
+    counts: 'submission',
     answers: {
       202: { description: 'The job is stored and will end in a final state.', schema: jobAcceptedSchema },
     },

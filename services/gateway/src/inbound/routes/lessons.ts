@@ -24,7 +24,7 @@ export const lessonRoutes = ({
   const validate: Handler = async ({ principal, request, signal }) => {
     const body = objectBody(request.body, 'invalid_body', 'The body');
     const { text, md, ...options } = parseFields(validateLessonSchema, VALIDATE_LESSON_CODES, body);
-    const lesson = await textOf(said({ text, md }), signal);
+    const lesson = await textOf(principal.ownerId, said({ text, md }), signal);
     if (!lesson.ok) throw problem(lesson.refusal.code, lesson.refusal.message);
     const { ok, findings, meta, plan } = await lessons.validate(
       { text: lesson.value, spec: said(options), ownerId: principal.ownerId },
