@@ -203,13 +203,17 @@ export const openNotionServer = async () => {
   const sources = new Map<string, DataSource>();
   const pages = new Map<string, Page>();
   const blocks = new Map<string, Block>();
-  const uploads = new Map<string, { status: string; parts: Buffer[]; total: number; filename: string }>();
+  const uploads = new Map<
+    string,
+    { status: string; parts: Map<number, Buffer>; total: number; filename: string }
+  >();
   const requests: SeenRequest[] = [];
   const faults: {
     readonly matches: (seen: SeenRequest, index: number) => boolean;
     readonly fault: Fault;
     times: number;
   }[] = [];
+  const listeners = new Map<number, () => void>();
   let now = () => new Date();
 
   const norm = (id: string) => {
@@ -744,7 +748,7 @@ export const openNotionServer = async () => {
           throw invalid('number_of_parts goes with multi_part');
         const upload = {
           status: 'pending',
-          parts: [],
+          parts: new Map(),
           total: asked.number_of_parts ?? 1,
           filename: asked.filename,
         };
@@ -764,7 +768,10 @@ export const openNotionServer = async () => {
         if (raw.byteLength > 20 * 1_024 * 1_024 + 1_024) throw invalid('A part is at most 20 MiB');
         const start = raw.indexOf('\r\n\r\n') + 4;
         const boundary = contentType.slice(contentType.indexOf('boundary=') + 9);
-        upload.parts.push(raw.subarray(start, raw.indexOf(`\r\n--${boundary}`, start)));
+        const part =
+          /name="part_number"\r\n\r\n(\d+)/.exec(raw.subarray(-400).toString('latin1'))?.[1] ?? '1';
+        if (Number(part) > upload.total) throw invalid('part_number is too large');
+        upload.parts.set(Number(part), raw.subarray(start, raw.indexOf(`\r\n--${boundary}`, start)));
         if (upload.total === 1) upload.status = 'uploaded';
         return { object: 'file_upload', id, status: upload.status };
       },
@@ -775,7 +782,7 @@ export const openNotionServer = async () => {
       ([id = '']) => {
         const upload = uploads.get(norm(id));
         if (!upload) throw missing('file_upload', id);
-        if (upload.parts.length !== upload.total) throw invalid('Not all parts have been sent.');
+        if (upload.parts.size !== upload.total) throw invalid('Not all parts have been sent.');
         upload.status = 'uploaded';
         return { object: 'file_upload', id, status: upload.status };
       },
@@ -830,7 +837,11 @@ export const openNotionServer = async () => {
     const seen: SeenRequest = { method: request.method ?? '', path: url.pathname, body: null, status: 0 };
     const index = requests.push(seen) - 1;
     const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer);
+    try {
+      for await (const part of request) parts.push(part as Buffer);
+    } catch {
+      return; // the caller has hung up
+    }
     const found = faults.find((each) => each.times > 0 && each.matches(seen, index));
     if (found) found.times -= 1;
     const fault = found?.fault;
@@ -838,6 +849,8 @@ export const openNotionServer = async () => {
     const losesAll = fault && fault.kind !== 'slow' && !fault.lose;
     try {
       const result = losesAll ? {} : work(seen, request, url, Buffer.concat(parts));
+      listeners.get(index)?.();
+      listeners.delete(index);
       if (fault?.kind === 'reset') return void request.socket.destroy();
       if (fault?.kind === 'status') {
         const { status, retryAfter } = fault;
@@ -890,6 +903,8 @@ export const openNotionServer = async () => {
       const at = requests.length + nth;
       faults.push({ fault, times: 1, matches: (_, index) => index === at });
     },
+    /** Calls back when the nth request from now, counted from 0, has been worked on and is about to be answered. */
+    onRequest: (nth: number, listener: () => void) => void listeners.set(requests.length + nth, listener),
     clearFaults: () => void faults.splice(0),
     revoke: (given: string) => void tokens.delete(given),
     setNow: (clock: () => Date) => {
@@ -969,7 +984,7 @@ export const openNotionServer = async () => {
       [...uploads.values()].map(({ status, parts, filename }) => ({
         status,
         filename,
-        bytes: Buffer.concat(parts),
+        bytes: Buffer.concat([...parts].toSorted(([a], [b]) => a - b).map(([, part]) => part)),
       })),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -85,7 +85,7 @@ const isAboutSchema = (error: unknown): boolean =>
 const fileName = (title: string): string =>
   `${
     title
-      .replace(/[^\p{L}\p{N} .,'()-]+/gu, ' ')
+      .replace(/[^\p{L}\p{N}.,'()-]+/gu, ' ')
       .trim()
       .slice(0, 80) || 'Lesson'
   }.mp3`;
