@@ -1,4 +1,5 @@
 export * from './accounts.ts';
+export * from './admin.ts';
 export * from './batch.ts';
 export * from './error.ts';
 export * from './job.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageQuerySchema } from './page.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 
@@ -39,13 +40,6 @@ export const userFilesSchema = z
   .object({ files: z.array(userFileSchema), total: z.int(), nextCursor: z.string().nullable() })
   .meta({ id: 'UserFiles' });
 
-export const listFilesQuerySchema = z.object({
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.int().min(1).max(100))
-    .optional()
-    .describe('1 to 100, 100 by default'),
+export const listFilesQuerySchema = pageQuerySchema.extend({
   cursor: z.uuid().optional().describe('`nextCursor` of the page before'),
 });

@@ -6,6 +6,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   bench: '../../bench/run.ts',
   'cluster-check': '../cluster/check.ts',
   generate: './generate.ts',
+  admin: './admin.ts',
+  keys: './keys.ts',
 };
 
 const [command = '', ...args] = process.argv.slice(2);

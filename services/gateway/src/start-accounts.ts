@@ -5,8 +5,12 @@ import type { Bus } from '@esl/kit/bus';
 import type { GrpcClient } from '@esl/kit/grpc-client';
 import type { Log } from '@esl/kit/log';
 import { announce } from '@esl/kit/publish';
+import type { Job } from '@esl-pipeline/contracts';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import type { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
+import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import type { JobAdminService } from '@esl-pipeline/contracts/esl/jobs/v1/job_admin_service';
+import type { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import type { Db } from 'mongodb';
 import { accessTokens } from './accounts/access-token.ts';
 import { credentialLimits } from './accounts/credential-limits.ts';
@@ -16,6 +20,7 @@ import { newSigningKey } from './accounts/new-signing-key.ts';
 import { openPasswords } from './accounts/passwords.ts';
 import { jwtKeys, openSigningKeys } from './accounts/signing-keys.ts';
 import { changeProfile } from './app/change-profile.ts';
+import { changeUser } from './app/change-user.ts';
 import { keepUpload } from './app/keep-upload.ts';
 import { registerUser } from './app/register-user.ts';
 import { refreshSession, signIn } from './app/sign-in.ts';
@@ -24,7 +29,9 @@ import type { Config } from './config.ts';
 import { byAccessToken } from './inbound/authenticate.ts';
 import { callCounter } from './inbound/rate-limit.ts';
 import type { Route } from './inbound/route.ts';
+import { adminRoutes } from './inbound/routes/admin.ts';
 import { authRoutes } from './inbound/routes/auth.ts';
+import { deadLetterRoutes } from './inbound/routes/dead-letters.ts';
 import type { WatchCaller } from './inbound/routes/events.ts';
 import { settingsRoutes } from './inbound/routes/settings.ts';
 import { uploadRoutes } from './inbound/routes/uploads.ts';
@@ -51,9 +58,13 @@ export const startAccounts = async (needs: {
   readonly bus: Bus;
   readonly blobs: BlobStore;
   readonly owners: GrpcClient<typeof OwnerSettingsService>['call'];
+  readonly jobs: GrpcClient<typeof JobsService>['call'];
+  readonly jobAdmin: GrpcClient<typeof JobAdminService>['call'];
+  readonly toDto: (job: pb.Job) => Job;
+  readonly failing: () => Promise<readonly string[]>;
   readonly log: Log;
 }) => {
-  const { config, db, publicUrl, bus, blobs, owners, log } = needs;
+  const { config, db, publicUrl, bus, blobs, owners, jobs, jobAdmin, toDto, failing, log } = needs;
   const clock = () => new Date();
   const now = Date.now;
   const [users, sessions, uploads, rateLimits, auditLog, passwords] = await Promise.all([
@@ -120,6 +131,18 @@ export const startAccounts = async (needs: {
       audit,
       changed,
     }),
+    ...adminRoutes({
+      users,
+      change: changeUser({ users, sessions, audit, changed }),
+      jobs,
+      jobAdmin,
+      toDto,
+      auditLog,
+      audit,
+      failing,
+      now,
+    }),
+    ...deadLetterRoutes({ jobAdmin, audit }),
     ...settingsRoutes({ owners, keys: config.SECRETS_KEYS ?? null, audit }),
     ...uploadRoutes({
       keep: keepUpload({ uploads, blobs, quotaBytes: config.UPLOAD_QUOTA_PER_USER, clock }),

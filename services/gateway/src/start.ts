@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { failingChecks } from '@esl/kit/admin-server';
 import { connectBus } from '@esl/kit/bus';
 import { connectGrpc } from '@esl/kit/grpc-client';
 import { connectMongo } from '@esl/kit/mongo';
@@ -12,6 +13,7 @@ import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_serv
 import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { BatchesService } from '@esl-pipeline/contracts/esl/jobs/v1/batches_service';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { JobAdminService } from '@esl-pipeline/contracts/esl/jobs/v1/job_admin_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { jobDto } from '@esl-pipeline/contracts/http/job-dto';
@@ -82,6 +84,7 @@ export const startGateway = async ({
   );
   const deadlineMs = config.RPC_DEADLINE_MS;
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
+  const jobAdmin = connectGrpc(JobAdminService, { address: config.JOBS_ADDR, deadlineMs });
   const batches = connectGrpc(BatchesService, { address: config.JOBS_ADDR, deadlineMs });
   const actions = connectGrpc(ActionsService, { address: config.ACTIONS_ADDR, deadlineMs });
   const webhooks = connectGrpc(WebhooksService, { address: config.ACTIONS_ADDR, deadlineMs });
@@ -102,8 +105,21 @@ export const startGateway = async ({
   const following = await followJobs(bus, hub, log, stopFollowing.signal);
   const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
 
+  const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
   const accounts = config.BATCH_BACKEND_ENABLE_EXTENDED_API
-    ? await startAccounts({ config, db: mongo.db, publicUrl, bus, blobs, owners: owners.call, log })
+    ? await startAccounts({
+        config,
+        db: mongo.db,
+        publicUrl,
+        bus,
+        blobs,
+        owners: owners.call,
+        jobs: jobs.call,
+        jobAdmin: jobAdmin.call,
+        toDto,
+        failing: () => failingChecks({ ...ready, actions: actions.ping, config: settings.ping }),
+        log,
+      })
     : null;
   const findLesson =
     accounts?.findLesson ?? lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs });
@@ -118,7 +134,6 @@ export const startGateway = async ({
     return bytes && Buffer.from(bytes).toString('utf8');
   };
 
-  const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
   let leaving = false;
   const all: Route[] = [
     ...eventRoutes(hub, now, accounts?.watchCaller ?? (() => () => {})),
@@ -181,7 +196,8 @@ export const startGateway = async ({
         name: 'calls',
         withinMs: 100,
         run: () => {
-          for (const client of [jobs, batches, actions, webhooks, lessons, settings, owners]) client.close();
+          for (const client of [jobs, jobAdmin, batches, actions, webhooks, lessons, settings, owners])
+            client.close();
         },
       },
       { name: 'accounts', withinMs: 1_000, run: async () => await accounts?.stop() },

@@ -1,20 +1,6 @@
-/** What is written down about security, who did it and to whom. */
-export const AUDIT_KINDS = [
-  'registered',
-  'signed_in',
-  'sign_in_failed',
-  'refresh_token_reused',
-  'signed_out',
-  'session_ended',
-  'password_changed',
-  'email_changed',
-  'keys_changed',
-  'user_changed',
-  'job_deleted',
-  'dead_letter_redriven',
-  'dead_letter_dropped',
-] as const;
-export type AuditKind = (typeof AUDIT_KINDS)[number];
+import type { AuditKind } from '@esl-pipeline/contracts';
+
+export type { AuditKind };
 
 export type AuditEntry = {
   readonly kind: AuditKind;

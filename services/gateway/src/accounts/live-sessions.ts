@@ -63,6 +63,7 @@ export const liveSessions = (settings: {
     for (let at = 0; at < sessionIds.length; at += MAX_A_QUERY) {
       const ids = sessionIds.slice(at, at + MAX_A_QUERY);
       const found = new Map((await standings(ids)).map((each) => [each.sessionId, each]));
+      for (const id of ids) remembered.delete(id);
       for (const id of ids)
         for (const one of watched.get(id) ?? []) if (mustEnd(one.standing, found.get(id) ?? null)) one.end();
     }

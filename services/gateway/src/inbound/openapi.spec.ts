@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { openApi } from './openapi.ts';
 import { actionRoutes } from './routes/actions.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { authRoutes } from './routes/auth.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fileRoutes } from './routes/files.ts';
@@ -30,6 +32,8 @@ const routes = [
   ...fileRoutes(nothing),
   ...healthRoutes({}, () => false),
   ...docRoutes(() => ({})),
+  ...adminRoutes(nothing),
+  ...deadLetterRoutes(nothing),
   ...authRoutes(nothing),
   ...userRoutes(nothing),
   ...settingsRoutes(nothing),

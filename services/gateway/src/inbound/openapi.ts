@@ -126,7 +126,7 @@ const operationOf = (route: Route, accounts: boolean): Json => {
     operationId: route.name,
     tags: [route.tag],
     summary: route.summary,
-    ...(accounts && { security: securityOf(route) }),
+    ...(accounts && { security: securityOf(route), 'x-least-role': route.access }),
     ...(parameters.length > 0 && { parameters }),
     ...(route.body && {
       requestBody: {

@@ -135,6 +135,7 @@ const CLASS_OF_REFUSAL: Readonly<Record<number, ErrorClass>> = {
 /** Codes of other services that clients know under another name. */
 const PUBLIC_CODE: Readonly<Record<string, string>> = {
   job_not_found: 'not_found',
+  dead_letter_not_found: 'not_found',
   batch_not_found: 'not_found',
   webhook_not_found: 'not_found',
   delivery_not_found: 'not_found',

@@ -1,33 +1,23 @@
 import type { GrpcClient } from '@esl/kit/grpc-client';
-import { said } from '@esl/kit/said';
 import {
   type Job,
   jobAcceptedSchema,
   jobListSchema,
   jobSchema,
-  type ListJobsQuery,
   listJobsQuerySchema,
   SUBMIT_JOB_CODES,
   submitJobSchema,
 } from '@esl-pipeline/contracts';
 import type * as pb from '@esl-pipeline/contracts/esl/jobs/v1/job';
-import { JobSort, type JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
-import { JOB_PRIORITY_VALUE, JOB_STATE_VALUE } from '@esl-pipeline/contracts/http/job-words';
+import type { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { z } from 'zod';
 import type { submitJob } from '../../app/submit-job.ts';
-import { instant } from '../../instant.ts';
+import { listRequest } from '../job-query.ts';
 import { scopeOf } from '../principal.ts';
 import { jobNotFound, problem } from '../problem.ts';
 import { objectBody, parseFields } from '../request-body.ts';
 import { parseQuery } from '../request-query.ts';
 import type { Call, Handler, Route } from '../route.ts';
-
-const SORT: Readonly<Record<NonNullable<ListJobsQuery['sort']>, JobSort>> = {
-  '-createdAt': JobSort.CREATED_DESC,
-  createdAt: JobSort.CREATED_ASC,
-  '-updatedAt': JobSort.UPDATED_DESC,
-  updatedAt: JobSort.UPDATED_ASC,
-};
 
 const DEFAULT_LIMIT = 25;
 const MAX_LIMIT = 100;
@@ -65,30 +55,8 @@ export const jobRoutes = ({
 
   const page = async ({ principal, request, signal }: Call, defaultLimit: number) => {
     const query = parseQuery(listJobsQuerySchema, request.query);
-    const answer = await jobs.listJobs(
-      {
-        ...said({
-          sort: query.sort && SORT[query.sort],
-          pageToken: query.cursor,
-          preset: query.preset,
-          mode: query.mode,
-          notionDatabase: query.notionDatabase,
-          parentJobId: query.parentJobId,
-          batchId: query.batchId,
-          priority: query.priority && JOB_PRIORITY_VALUE[query.priority],
-          query: query.q,
-          createdFrom: instant(query.createdFrom),
-          createdTo: instant(query.createdTo),
-          finishedFrom: instant(query.finishedFrom),
-          finishedTo: instant(query.finishedTo),
-          hasError: query.hasError,
-        }),
-        scope: { reach: { case: 'ownerId', value: principal.ownerId } },
-        pageSize: query.limit ?? defaultLimit,
-        states: (query.state ?? []).map((state) => JOB_STATE_VALUE[state]),
-      },
-      signal,
-    );
+    const scope = { reach: { case: 'ownerId', value: principal.ownerId } } as const;
+    const answer = await jobs.listJobs(listRequest(query, scope, defaultLimit), signal);
     return {
       jobs: answer.jobs.map(toDto),
       nextCursor: answer.nextPageToken || null,
