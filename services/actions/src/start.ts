@@ -95,6 +95,7 @@ export const startActions = async ({
       url: config.NATS_URL,
       name: 'actions',
       replicas: config.NATS_REPLICAS,
+      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
       topology: { streams: [STREAMS.JOBS], consumers: [CONSUMERS.webhooks] },
     },
     log,

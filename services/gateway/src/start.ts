@@ -78,6 +78,7 @@ export const startGateway = async ({
       url: config.NATS_URL,
       name: 'gateway',
       replicas: config.NATS_REPLICAS,
+      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
       topology: { streams: [STREAMS.JOBS], consumers: [] },
     },
     log,

@@ -47,7 +47,13 @@ export const startJobs = async ({
   const mongo = await connectMongo({ url: config.MONGODB_URL, database: config.MONGODB_DB, appName: 'jobs' });
   const topology = { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) };
   const bus = await connectBus(
-    { url: config.NATS_URL, name: 'jobs', replicas: config.NATS_REPLICAS, topology },
+    {
+      url: config.NATS_URL,
+      name: 'jobs',
+      replicas: config.NATS_REPLICAS,
+      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+      topology,
+    },
     log,
   );
 

@@ -1,9 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import type { Log } from './log.ts';
 import { natsAddress } from './nats-address.ts';
 import { applyTopology, type Topology } from './topology.ts';
+
+/**
+ * How long the streams may take to be in place at the start, and how soon that is tried again, in ms: servers that form
+ * a cluster agree on a leader first, and whole clusters start at once.
+ */
+const FIRST_RESTORE_MS = 120_000;
+const FIRST_RETRY_MS = 500;
 
 /** A connection to NATS with the system's streams in place. */
 export type Bus = {
@@ -24,6 +32,8 @@ export const connectBus = async (
     readonly url: string;
     readonly name: string;
     readonly replicas: number;
+    /** A stream of facts that has grown to so many bytes loses its oldest; unset or -1: no bound. */
+    readonly factsMaxBytes?: number;
     readonly topology: Topology;
   },
   log: Log,
@@ -44,12 +54,22 @@ export const connectBus = async (
   const js = jetstream(nc, { timeout: 5_000 });
   let restoring: Promise<void> | null = null;
   const restore = (): Promise<void> => {
-    restoring ??= applyTopology(jsm, settings.topology, settings.replicas).finally(() => {
+    restoring ??= applyTopology(jsm, settings.topology, settings).finally(() => {
       restoring = null;
     });
     return restoring;
   };
-  await restore();
+  const giveUpAt = Date.now() + FIRST_RESTORE_MS;
+  for (;;) {
+    try {
+      await restore();
+      break;
+    } catch (error) {
+      if (Date.now() > giveUpAt) throw error;
+      log.warn({ err: error }, 'streams are not in place yet');
+      await delay(FIRST_RETRY_MS);
+    }
+  }
   const listeners = new Set<() => void>();
   const watchStatus = async () => {
     for await (const status of nc.status()) {

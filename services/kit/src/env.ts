@@ -63,6 +63,8 @@ export const commonEnv = {
 export const natsEnv = {
   NATS_URL: z.string().default('nats://127.0.0.1:4222'),
   NATS_REPLICAS: integer(1, { min: 1, max: 5 }),
+  /** How much a stream of facts may hold before its oldest go, in bytes; -1: whatever the server has room for. */
+  NATS_FACTS_MAX_BYTES: integer(-1, { min: -1 }),
 } as const;
 
 export const mongoEnv = {

@@ -37,7 +37,10 @@ export type Topology = {
 
 const isNotFound = (error: unknown) => error instanceof JetStreamApiError && error.status === 404;
 
-const streamConfig = (stream: StreamShape, replicas: number) =>
+/** What an installation decides for all streams. */
+type Sizes = { readonly replicas: number; readonly factsMaxBytes?: number };
+
+const streamConfig = (stream: StreamShape, { replicas, factsMaxBytes = -1 }: Sizes) =>
   ({
     name: stream.name,
     subjects: [...stream.subjects],
@@ -46,6 +49,7 @@ const streamConfig = (stream: StreamShape, replicas: number) =>
     storage: StorageType.File,
     num_replicas: replicas,
     max_age: nanos(stream.maxAgeMs),
+    max_bytes: stream.retention === 'facts' ? factsMaxBytes : -1,
     duplicate_window: nanos(stream.duplicateWindowMs),
     allow_direct: true,
     ...(stream.onePerSubject
@@ -68,10 +72,10 @@ const consumerConfig = (consumer: ConsumerShape, replicas: number) =>
 export const applyTopology = async (
   jsm: JetStreamManager,
   topology: Topology,
-  replicas: number,
+  sizes: Sizes,
 ): Promise<void> => {
   for (const stream of topology.streams) {
-    const config = streamConfig(stream, replicas);
+    const config = streamConfig(stream, sizes);
     try {
       await jsm.streams.info(stream.name);
       await jsm.streams.update(stream.name, config);
@@ -81,6 +85,6 @@ export const applyTopology = async (
     }
   }
   for (const consumer of topology.consumers) {
-    await jsm.consumers.add(consumer.stream, consumerConfig(consumer, replicas));
+    await jsm.consumers.add(consumer.stream, consumerConfig(consumer, sizes.replicas));
   }
 };

@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { headers } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Bus } from '../src/bus.ts';
+import { type Bus, connectBus } from '../src/bus.ts';
 import { consume } from '../src/consume.ts';
 import { ack, giveUp, on, retry, type Verdict } from '../src/delivery.ts';
 import { publish, SCHEMA_HEADER } from '../src/publish.ts';
@@ -214,5 +214,22 @@ describe('the tail of a stream', () => {
     for await (const { subject } of replay(bus, 'FACTS', range, new AbortController().signal))
       subjects.push(subject);
     expect(subjects).toEqual(Array.from({ length: 299 }, (_, index) => `fact.r${index}`));
+  });
+});
+
+describe('a stream of facts', () => {
+  it('keeps no more than it may, and drops the oldest, while work is never dropped', async () => {
+    await using own = await openWorld();
+    const small = await connectBus(
+      { url: own.natsUrl, name: 'test', replicas: 1, factsMaxBytes: 100_000, topology },
+      own.log,
+    );
+    for (let n = 0; n < 20; n += 1) await small.js.publish(`fact.${n}`, 'x'.repeat(10_000));
+    const { config, state } = await small.jsm.streams.info('FACTS');
+    expect(config.max_bytes).toBe(100_000);
+    expect(state).toMatchObject({ last_seq: 20 });
+    expect(state.first_seq).toBeGreaterThan(10);
+    expect((await small.jsm.streams.info('TODO')).config.max_bytes).toBe(-1);
+    await small.drain();
   });
 });

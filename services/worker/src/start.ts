@@ -39,7 +39,13 @@ export const startWorker = async (
 ): Promise<Running & { readonly address: string }> => {
   const topology = { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) };
   const bus = await connectBus(
-    { url: config.NATS_URL, name: 'worker', replicas: config.NATS_REPLICAS, topology },
+    {
+      url: config.NATS_URL,
+      name: 'worker',
+      replicas: config.NATS_REPLICAS,
+      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+      topology,
+    },
     log,
   );
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs: 5_000 });
