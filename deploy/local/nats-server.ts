@@ -32,9 +32,15 @@ export const startNatsServer = async (
   if ('container' in found) {
     const { NatsContainer } = await import('@testcontainers/nats');
     const container = await new NatsContainer(found.container).withJetStream().start();
-    const { servers } = container.getConnectionOptions();
+    const { servers, user, pass } = container.getConnectionOptions();
     const stop = async () => void (await container.stop());
-    return { url: String(servers), pid: 0, exited: new Promise(() => {}), stop, kill: stop };
+    return {
+      url: `nats://${user}:${pass}@${servers}`,
+      pid: 0,
+      exited: new Promise(() => {}),
+      stop,
+      kill: stop,
+    };
   }
   await mkdir(options.storeDir, { recursive: true });
   const port = options.port ?? (await freePort());
