@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesystemBlobStore } from '@esl/kit/blob-store';
 import { connectGrpc } from '@esl/kit/grpc-client';
@@ -6,11 +6,12 @@ import { createLog } from '@esl/kit/log';
 import { seal, sealKeys } from '@esl/kit/seal';
 import { eventually, openWorld, type World } from '@esl/kit/testing/world';
 import { STREAMS } from '@esl-pipeline/contracts/bus';
+import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadConfig as loadConfigServiceConfig } from '../../config/src/config.ts';
 import { startConfig } from '../../config/src/start.ts';
 import { loadConfig as loadJobsConfig } from '../../jobs/src/config.ts';
@@ -21,7 +22,11 @@ import { manifestKey } from '../src/pipeline/checkpoint.ts';
 import { startWorker } from '../src/start.ts';
 import { dialogueOf } from './lessons.ts';
 import { type ElevenLabsServer, startElevenLabsServer } from './narration/elevenlabs-server.ts';
+import { type NotionServer, openNotionServer } from './notion/notion-server.ts';
+import { FULL_SCHEMA } from './notion/notion-world.ts';
 import { keysUnder, signal, topology } from './worker-world.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Marked, so that they are found wherever they leak to. */
 const SYSTEM_KEY = 'el-MARK-of-the-system';
@@ -31,20 +36,22 @@ const MARKS = [SYSTEM_KEY, ANA_KEY, 'MARK', SECRETS_KEYS.slice(3, 40)];
 
 let world: World;
 let elevenLabs: ElevenLabsServer;
+let notion: NotionServer;
 const lines: string[] = [];
 let jobs = 0;
 const open = async () => {
   world = await openWorld();
   elevenLabs = await startElevenLabsServer({ [SYSTEM_KEY]: {}, [ANA_KEY]: {} });
-  world.defer(() => elevenLabs.stop());
+  world.defer(elevenLabs.stop);
+  notion = await openNotionServer();
+  world.defer(() => notion[Symbol.asyncDispose]());
   const log = createLog('test', 'trace', { write: (line) => void lines.push(line) });
-  const voicesPath = join(world.folder, 'voices.json');
-  const voices = elevenLabs.voices.map(({ voice_id: id, ...voice }) => ({ id, ...voice }));
-  await writeFile(voicesPath, JSON.stringify({ voices }));
   const env = {
     ...world.env,
     ELEVENLABS_API_KEY: SYSTEM_KEY,
-    ELEVENLABS_VOICES_PATH: voicesPath,
+    ELEVENLABS_BASE_URL: elevenLabs.url,
+    ESL_PIPELINE_CONFIG_POLL_MS: '200',
+    NOTION_BASE_URL: notion.url,
     SECRETS_KEYS,
   };
   const jobsService = await world.run(startJobs({ config: loadJobsConfig(env), log }));
@@ -57,7 +64,6 @@ const open = async () => {
         JOBS_ADDR: jobsService.address,
         CONFIG_ADDR: config.address,
         BLOB_DIR: blobFolder,
-        ELEVENLABS_BASE_URL: elevenLabs.url,
       }),
       log,
     }),
@@ -65,9 +71,14 @@ const open = async () => {
   const clients = {
     jobs: connectGrpc(JobsService, { address: jobsService.address, deadlineMs: 5_000 }),
     owners: connectGrpc(OwnerSettingsService, { address: config.address, deadlineMs: 5_000 }),
+    catalog: connectGrpc(ConfigService, { address: config.address, deadlineMs: 5_000 }),
     lessons: connectGrpc(LessonsService, { address: worker.address, deadlineMs: 5_000 }),
   };
   for (const client of Object.values(clients)) world.defer(client.close);
+  await eventually(async () => {
+    const { voices } = await clients.catalog.call.listVoices({});
+    return voices.some(({ name }) => name === 'Bella') || null;
+  });
   const blobs = filesystemBlobStore(blobFolder);
   const bus = await world.connectBus(topology);
   return {
@@ -93,7 +104,7 @@ const open = async () => {
           jobId: id,
         });
         return job?.state === JobState.SUCCEEDED || job?.state === JobState.FAILED ? job : null;
-      });
+      }, 60_000);
     },
   };
 };
@@ -191,6 +202,38 @@ describe('an owner’s jobs', () => {
   });
 });
 
+describe('an owner’s pages', () => {
+  const SILENT = { withTts: false };
+  const tokened = (ownerId: string, token: string, keys = SECRETS_KEYS) =>
+    system.owners.updateOwnerSettings({ ownerId, notionToken: sealed(ownerId, 'notion_token', token, keys) });
+
+  it('are in the owner’s own Notion, in any database there, and everybody else’s are here', async () => {
+    const { id: notionDatabase } = notion.givenDatabase('Homework', FULL_SCHEMA);
+    await tokened('nina', notion.token);
+    const job = await system.run('nina', { spec: { ...SILENT, notionDatabase } });
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, warnings: [] });
+    expect(notion.livePages()).toHaveLength(1);
+    expect(codes(await system.run('olga', { spec: SILENT }))).toEqual(['published_locally']);
+    const refused = await system.run('olga', { spec: { ...SILENT, notionDatabase } });
+    expect(refused.failure?.code).toBe('unknown_notion_database');
+    expect(notion.livePages()).toHaveLength(1);
+  });
+
+  it('fail when the token cannot be read, or is refused, and are not made elsewhere', async () => {
+    await tokened('pia', notion.token, `v1:${Buffer.alloc(32, 9).toString('base64')}`);
+    const unread = await system.run('pia', { spec: SILENT });
+    expect(unread).toMatchObject({
+      artifacts: [],
+      failure: { code: 'owner_key_unreadable', retryable: false },
+    });
+    await tokened('pia', 'ntn_MARK_revoked');
+    const refused = await system.run('pia', {
+      spec: { ...SILENT, notionDatabase: notion.givenDatabase('Hers', FULL_SCHEMA).id },
+    });
+    expect(refused).toMatchObject({ attempt: 1, artifacts: [], failure: { code: 'notion_unauthorized' } });
+  });
+});
+
 describe('the plan of a lesson', () => {
   it('is made for its owner', async () => {
     const text = await dialogueOf(['Hello.', 'Hi.']);
@@ -212,6 +255,7 @@ describe('secrets', () => {
     const refused = await system.run('hana');
     expect(refused.state).toBe(JobState.FAILED);
 
+    const marks = [...MARKS, notion.token];
     const places: Record<string, string[]> = { logs: lines, events: [], documents: [], files: [] };
     for (const name of Object.keys(STREAMS)) {
       const stream = await system.bus.jsm.streams.info(name);
@@ -228,7 +272,7 @@ describe('secrets', () => {
 
     for (const [place, texts] of Object.entries(places)) {
       expect(texts.length, place).toBeGreaterThan(0);
-      for (const mark of MARKS)
+      for (const mark of marks)
         expect(
           texts.filter((text) => text.includes(mark)),
           place,

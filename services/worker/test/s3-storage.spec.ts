@@ -6,10 +6,14 @@ import { shutDown } from '@esl/kit/shut-down';
 import { storageEnv } from '@esl/kit/storage-env';
 import { type S3Server, startS3Server } from '@esl/kit/testing/s3-server';
 import { ArtifactKind, JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { dialogueOf, sample } from './lessons.ts';
-import { keysUnder, openWorkerWorld, signal, type WorkerWorld } from './worker-world.ts';
+import { dialogueOf } from './lessons.ts';
+import { type NotionServer, openNotionServer } from './notion/notion-server.ts';
+import { FULL_SCHEMA } from './notion/notion-world.ts';
+import { keysUnder, openWorkerWorld, type WorkerWorld } from './worker-world.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let s3: S3Server;
 let store: BlobStore;
@@ -29,7 +33,7 @@ const NARRATED = { withTts: true, upload: 's3' };
 let lessons = 0;
 const aLesson = () => {
   lessons += 1;
-  return dialogueOf([`This is lesson number ${lessons}.`, 'It is short.']);
+  return dialogueOf([`Hello ${lessons}.`, 'Yes?']);
 };
 
 /** Runs one job to its end by a worker of its own. */
@@ -41,9 +45,11 @@ const run = async (
   const id = await world.submit(await aLesson(), spec);
   meanwhile();
   const worker = await world.startOne({ ...s3.env, ...env });
-  const job = await world.ended(id);
-  await shutDown(worker.stop, world.log);
-  return job;
+  try {
+    return await world.ended(id, 60_000);
+  } finally {
+    await shutDown(worker.stop, world.log);
+  }
 };
 const keyOf = (job: Awaited<ReturnType<typeof run>>, kind: ArtifactKind) =>
   job.artifacts.find((each) => each.kind === kind)?.key ?? '';
@@ -86,6 +92,51 @@ describe('a job whose files lie in S3', () => {
   });
 });
 
+describe('a page in Notion', () => {
+  let notion: NotionServer;
+  beforeAll(async () => {
+    notion = await openNotionServer();
+  });
+  afterAll(() => notion[Symbol.asyncDispose]());
+
+  /** What the one audio block of a new page plays from. */
+  const published = async (env: Record<string, string>) => {
+    const { id: notionDatabase } = notion.givenDatabase('Homework', FULL_SCHEMA);
+    const notionEnv = { NOTION_TOKEN: notion.token, NOTION_BASE_URL: notion.url };
+    const job = await run({ ...notionEnv, ...env }, { ...NARRATED, notionDatabase });
+    expect(job.state).toBe(JobState.SUCCEEDED);
+    const pageId = (await world.manifest(job.id)).pageId;
+    const [audio] = notion.blocksOf(pageId).filter(({ type }) => type === 'audio');
+    return { job, audio: audio?.audio as { type: string; external?: { url: string } } };
+  };
+
+  it('plays from a public bucket', async () => {
+    const { job, audio } = await published({ S3_AUDIO_LINKS: 'public' });
+    expect(codes(job)).not.toContain('audio_link_expires');
+    expect((await fetch(audio.external?.url ?? '')).status).toBe(200);
+  });
+
+  it('plays from a signed link, and the job says that it ends', async () => {
+    const { job, audio } = await published({
+      S3_AUDIO_LINKS: 'presigned',
+      PRESIGNED_URL_EXPIRES_IN: '86400',
+    });
+    expect(job.warnings).toContainEqual(
+      expect.objectContaining({
+        code: 'audio_link_expires',
+        message: expect.stringContaining('about 24 hours'),
+      }),
+    );
+    expect((await fetch(audio.external?.url ?? '')).status).toBe(200);
+  });
+
+  it('holds a copy while the bucket is private', async () => {
+    const { audio } = await published({});
+    expect(audio.type).toBe('file');
+    expect(notion.uploaded()).toHaveLength(1);
+  });
+});
+
 describe('a job whose bucket says no', () => {
   const cases: [string, string, Record<string, string>, () => void][] = [
     ['refuses the keys', 'storage_denied', { S3_SECRET_ACCESS_KEY: 'another' }, () => {}],
@@ -115,19 +166,5 @@ describe('a job whose bucket says no', () => {
     });
     expect(JSON.stringify(job.failure)).not.toContain(s3.account.accessKeyId);
     expect(s3.seen.length).toBeLessThanOrEqual(5);
-  });
-});
-
-describe('without a bucket', () => {
-  it('says so where S3 was asked for', async () => {
-    const here = await openWorkerWorld();
-    try {
-      await here.start();
-      const job = await here.ended(await here.submit(await sample('the-lost-parcel'), NARRATED));
-      expect(codes(job)).toContain('upload_store_local');
-      expect(await here.blobs.head(keyOf(job, ArtifactKind.AUDIO), signal)).not.toBeNull();
-    } finally {
-      await here[Symbol.asyncDispose]();
-    }
   });
 });

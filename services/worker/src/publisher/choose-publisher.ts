@@ -13,7 +13,6 @@ export const fingerprint = (token: string): string => sha256(`notion:${token}`).
 /** Notion, but for jobs that ask for a local page. A page of the one is no earlier page of the other. */
 const notionOrLocal = (notion: Publisher, local: Publisher): Publisher => ({
   name: notion.name,
-  playsFromLink: notion.playsFromLink,
   notice: notion.notice,
   publish: (request: PublishRequest, sound, signal) => {
     const chosen = request.database === LOCAL_PAGE ? local : notion;

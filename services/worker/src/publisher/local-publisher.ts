@@ -16,7 +16,6 @@ export const pageKey = (jobId: string): string => {
 /** Pages as single HTML files in the blob store, with colours and sound inside. */
 export const localPublisher = ({ blobs, now }: { blobs: BlobStore; now: () => Date }): Publisher => ({
   name: 'local',
-  playsFromLink: false,
   notice: {
     code: 'published_locally',
     message: 'The lesson is a page of its own here, because no Notion account is connected.',

@@ -58,8 +58,6 @@ export type PageSound = {
 /** Where lessons become pages. Publishing twice with the same request makes one page. */
 export type Publisher = {
   readonly name: string;
-  /** Whether its pages play a sound's link, when there is one, and not a copy of the sound. */
-  readonly playsFromLink: boolean;
   /** What a user should know about where pages go. */
   readonly notice: Notice | null;
   /**

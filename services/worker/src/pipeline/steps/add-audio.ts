@@ -6,8 +6,8 @@ import { RunError } from '../run-error.ts';
 export const skipAddAudio = ({ results }: Run): string | null =>
   results.upload ? null : 'there is no audio to put on the page';
 
-const expiringLink = (expiresAt: Date, now: Date): Warning => {
-  const hours = Math.max(1, Math.round((expiresAt.getTime() - now.getTime()) / 3_600_000));
+const expiringLink = (endsAt: string, now: Date): Warning => {
+  const hours = Math.max(1, Math.round((Date.parse(endsAt) - now.getTime()) / 3_600_000));
   return {
     code: 'audio_link_expires',
     message: `The page plays the audio from a link that ends in about ${hours} ${hours === 1 ? 'hour' : 'hours'}. Ask whoever runs the system for public links, or run the job again then.`,
@@ -41,9 +41,10 @@ export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) =>
     database: settings.notionDatabase,
     warn: run.warn,
   };
-  if (link?.expiresAt && ports.publisher.playsFromLink) run.warn(expiringLink(link.expiresAt, ports.now()));
   const sound = { sha256: audio.sha256, mp3, link, durationMs: audio.durationMs, cast: audio.voices };
   const output = await ports.publisher.publish(request, sound, signal);
+  const endsAt = output.audio?.linkEndsAt;
+  if (endsAt) run.warn(expiringLink(endsAt, ports.now()));
   checkpoint.record('import', imported, output);
   return { output, detail: 'the page plays the narration', inputHash };
 };

@@ -252,7 +252,6 @@ export const notionPublisher = (settings: NotionPublisherSettings): Publisher =>
 
   return {
     name: 'notion',
-    playsFromLink: true,
     notice: null,
     publish: async (request, sound, signal) => {
       const api = notionApi(settings, signal);
