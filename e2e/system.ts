@@ -6,13 +6,22 @@ import { type Stack, startStack } from '@esl/local/stack';
 import { gatewayClient, watchJobs } from './watch.ts';
 
 /** The whole system as real processes, with a state folder of its own. */
-export const startSystem = async (options: { env?: Record<string, string>; without?: string[] } = {}) => {
-  const home = await mkdtemp(join(tmpdir(), 'esl-e2e-'));
+export const startSystem = async (
+  options: {
+    env?: Record<string, string>;
+    without?: string[];
+    /** A folder of an earlier system, to go on in; otherwise a new one, which goes with the system. */
+    home?: string;
+    log?: (source: string, line: string) => void;
+  } = {},
+) => {
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), 'esl-e2e-')));
   const lessonsDir = join(home, 'lessons');
   const stack: Stack = await startStack({
     home,
     port: 0,
     without: options.without ?? [],
+    ...(options.log && { log: options.log }),
     env: {
       JOB_LEASE_MS: '3000',
       LEASE_RENEW_MS: '1000',
@@ -51,7 +60,7 @@ export const startSystem = async (options: { env?: Record<string, string>; witho
     stop: async () => {
       for (const watcher of watchers) await watcher.stop();
       await stack.stop();
-      await rm(home, { recursive: true, force: true });
+      if (!options.home) await rm(home, { recursive: true, force: true });
     },
   };
 };

@@ -8,6 +8,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   generate: './generate.ts',
   admin: './admin.ts',
   keys: './keys.ts',
+  backup: './backup.ts',
+  restore: './restore.ts',
 };
 
 const [command = '', ...args] = process.argv.slice(2);

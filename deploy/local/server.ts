@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export type Server = {
   readonly url: string;
   readonly pid: number;
-  readonly exited: Promise<void>;
+  /** How it ended: `exit 0`, or the signal that ended it. */
+  readonly exited: Promise<string>;
   /** SIGTERM, and SIGKILL when it is still there after `withinMs`. */
   readonly stop: (withinMs?: number) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
@@ -14,6 +15,13 @@ export type Server = {
 
 const STOP_MS = 4_000;
 const READY_MS = 30_000;
+
+/** Resolves with how a process ended, also when it never began. */
+export const endOf = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`));
+    child.once('error', ({ message }) => resolve(message));
+  });
 
 /** A server that is not ours to start or stop. */
 export const keptElsewhere = (url: string): Server => ({
@@ -33,10 +41,7 @@ export const startProgram = async (
   const log = openSync(logFile, 'a');
   const child: ChildProcess = spawn(binary, args, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
-  });
+  const exited = endOf(child);
   let isOver = false;
   void exited.then(() => {
     isOver = true;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Server } from './server.ts';
+import { endOf, type Server } from './server.ts';
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 5_000;
@@ -24,9 +24,9 @@ export const supervise = async (
     let backoffMs = FIRST_BACKOFF_MS;
     while (!stopping.signal.aborted) {
       const began = Date.now();
-      await current.exited;
+      const how = await current.exited;
       if (Date.now() - began > HEALTHY_MS) backoffMs = FIRST_BACKOFF_MS;
-      if (!stopping.signal.aborted) say(`ended, starting it again in ${backoffMs} ms`);
+      if (!stopping.signal.aborted) say(`ended (${how}), starting it again in ${backoffMs} ms`);
       await delay(backoffMs, null, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
       backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
@@ -62,10 +62,7 @@ export const startService = (
   child.stdin?.on('error', () => {});
   for (const stream of [child.stdout, child.stderr])
     if (stream) createInterface({ input: stream }).on('line', onLine);
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
-  });
+  const exited = endOf(child);
   const kill = async (signal: NodeJS.Signals) => {
     child.kill(signal);
     await exited;
