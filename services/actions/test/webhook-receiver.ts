@@ -14,6 +14,8 @@ export type Receiver = {
   readonly url: string;
   /** What has come, oldest first. */
   readonly receipts: readonly Receipt[];
+  /** The most messages that waited for their answer at the same time. */
+  readonly mostAtOnce: () => number;
   /** Decides the next answers; the default is 204. */
   readonly answer: (how: (response: ServerResponse, receipt: Receipt) => void) => void;
   /** Resolves when so many messages have come. */
@@ -24,10 +26,18 @@ export type Receiver = {
 /** A user's own server, as far as webhooks know it. */
 export const startReceiver = async (): Promise<Receiver> => {
   const receipts: Receipt[] = [];
+  let open = 0;
+  let mostAtOnce = 0;
   const accept = (response: ServerResponse) => void response.writeHead(204).end();
   let answer: Parameters<Receiver['answer']>[0] = accept;
   const server = createServer(async (request, response) => {
-    response.on('error', () => {});
+    open += 1;
+    mostAtOnce = Math.max(mostAtOnce, open);
+    response
+      .on('error', () => {})
+      .on('close', () => {
+        open -= 1;
+      });
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString('utf8');
@@ -40,6 +50,7 @@ export const startReceiver = async (): Promise<Receiver> => {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
     receipts,
+    mostAtOnce: () => mostAtOnce,
     answer: (how) => {
       answer = how;
     },
