@@ -1,3 +1,4 @@
+import { benchBatch } from './batch.ts';
 import { benchEvents } from './events.ts';
 import { type Figure, table } from './measure.ts';
 import { benchMemory } from './memory.ts';
@@ -7,6 +8,7 @@ import { benchSubmit } from './submit.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   submit: benchSubmit,
+  batch: benchBatch,
   overhead: benchOverhead,
   events: benchEvents,
   narration: benchNarration,
