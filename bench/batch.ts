@@ -33,7 +33,7 @@ export const benchBatch = async (): Promise<Figure[]> => {
       ['one after another', 1, 0.2],
       [`over ${CONNECTIONS} connections`, CONNECTIONS, 1],
     ] as const) {
-      const rounds = [];
+      const rounds: Record<'ratio' | 'singleMs' | 'batchMs', number>[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         await atRest();
         const { perSecond } = await load(JOBS, connections, () => http.submit(body));

@@ -136,7 +136,7 @@ export const CONSUMERS = {
     stream: 'JOBS',
     durable: 'webhooks',
     filter: 'job.>',
-    ackWaitMs: 30_000,
+    ackWaitMs: 10_000,
     maxAckPending: 1_000,
   },
   workPurge: {

@@ -33,7 +33,7 @@ const EVENTS_AT_ONCE = 100;
 /** How often deliveries that another process queued, or whose wait is over, are looked for, in ms. */
 const POLL_MS = 500;
 /** What a claim outlasts an attempt by, in ms. */
-const CLAIM_MARGIN_MS = 15_000;
+const CLAIM_MARGIN_MS = 5_000;
 /** How long receivers may still take when the service stops, in ms; then the rest is left to others. */
 const STOP_GRACE_MS = 1_000;
 

@@ -115,6 +115,7 @@ export const batchRoutes = ({
       name: 'submitBatch',
       summary: 'Submit up to 500 lessons together',
       idempotent: 'stored',
+      counts: 'submission',
       body: { schema: submitBatchSchema, required: true },
       answers: {
         202: {

@@ -97,6 +97,7 @@ export const jobControlRoutes = ({
       name: 'retryJob',
       summary: 'Try a failed or cancelled job again, as a new job that skips what was done',
       idempotent: 'stored',
+      counts: 'submission',
       answers: { 202: { description: 'The new job.', schema: jobAcceptedSchema } },
       errors: ['not_found', 'invalid_state'],
       handle: retry,
