@@ -4,6 +4,7 @@ import { publish } from '@esl/kit/publish';
 import { eventually, openWorld, type World } from '@esl/kit/testing/world';
 import { CHANNELS, CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
+import { OwnerSettingsService } from '@esl-pipeline/contracts/esl/config/v1/owner_settings_service';
 import { ArtifactKind, JobPriority, JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { actionCapabilitySchema } from '@esl-pipeline/contracts/http/job-actions';
@@ -242,6 +243,22 @@ describe('editing the metadata', () => {
     const database = { preset: 'b1-default', notionDatabase: 'db-77' };
     expect((await refusal(execute(jobId, 'edit_metadata', database))).code).toBe('unknown_notion_database');
     expect(await get(jobId)).toEqual(before);
+  });
+});
+
+describe('editing the job of an owner with a Notion token', () => {
+  it('may name a database that only Notion knows', async () => {
+    const notionDatabase = '1f2e3d4c-5b6a-4798-8a9b-0c1d2e3f4a5b';
+    const jobId = await given('queued');
+    const edit = () => execute(jobId, 'edit_metadata', { notionDatabase });
+    expect((await refusal(edit())).code).toBe('unknown_notion_database');
+    const owners = connectGrpc(OwnerSettingsService, { address: addresses.CONFIG_ADDR, deadlineMs: 5_000 });
+    world.defer(owners.close);
+    const notionToken = { sealed: `v1.${'x'.repeat(60)}` };
+    await owners.call.updateOwnerSettings({ ownerId: 'ana', notionToken });
+    await edit();
+    expect((await get(jobId)).spec.notionDatabase).toBe(notionDatabase);
+    await owners.call.updateOwnerSettings({ ownerId: 'ana', notionToken: {} });
   });
 });
 

@@ -68,7 +68,7 @@ const editMetadata = ({ jobs, catalog }: Needs): Action<Aim> =>
         : null,
     run: async (target, { preset = null, notionDatabase = null }, signal) => {
       const fields = { preset, notionDatabase };
-      const checked = await catalog.check(fields, signal);
+      const checked = await catalog.check(target.job.ownerId, fields, signal);
       if (!checked.ok) return checked;
       return answer(await jobs.edit(target, fields, signal), 'edit_metadata', {
         message: 'The job’s settings are changed.',

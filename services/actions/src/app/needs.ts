@@ -39,8 +39,9 @@ export type Jobs = {
 
 /** The catalog, as far as an edit needs it. */
 export type Catalog = {
-  /** Refuses a preset or database that does not exist; null is not looked at. */
+  /** Refuses a preset or database that does not exist for this owner; null is not looked at. */
   readonly check: (
+    ownerId: string,
     fields: { readonly preset: string | null; readonly notionDatabase: string | null },
     signal: AbortSignal,
   ) => Promise<Outcome<null, 'unknown_preset' | 'unknown_notion_database' | 'unavailable'>>;
