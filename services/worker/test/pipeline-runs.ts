@@ -5,6 +5,7 @@ import type { Catalog } from '../src/pipeline/settings.ts';
 
 export const JOB = '019b8d5c-7c00-7a3b-9c4d-5e6f70819203';
 export const RERUN = '019b8d5c-7c00-7a3b-9c4d-5e6f70819204';
+export const RERUN_2 = '019b8d5c-7c00-7a3b-9c4d-5e6f70819205';
 
 export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   lessonKey: 'lessons/lesson.md',

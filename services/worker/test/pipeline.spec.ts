@@ -11,7 +11,7 @@ import type { Ports, RunJob } from '../src/pipeline/run.ts';
 import { type RunEnd, runPipeline } from '../src/pipeline/run-pipeline.ts';
 import { localPublisher } from '../src/publisher/local-publisher.ts';
 import { dialogueOf, longDialogue, sample } from './lessons.ts';
-import { aRunJob, aSpec, JOB, killedAt, RERUN, smallCatalog } from './pipeline-runs.ts';
+import { aRunJob, aSpec, JOB, killedAt, RERUN, RERUN_2, smallCatalog } from './pipeline-runs.ts';
 import { keysUnder } from './worker-world.ts';
 
 const now = () => new Date('2026-03-01T08:00:00.000Z');
@@ -260,6 +260,27 @@ describe('a rerun', () => {
     expect(await textOf(artifact(end, 'page')?.key)).toContain(sound.toString('base64').slice(0, 1_000));
     expect(await textOf(manifestKey(JOB))).toBe(before);
     expect(detail(end, 'import')).toBe('the page is up to date');
+  });
+
+  it('finds the page as another rerun has left it', async () => {
+    await given(await sample('the-lost-parcel'));
+    const first = await run(aRunJob());
+    const scottish = aSpec({ voiceAccent: 'scottish', preset: 'calm-blue' });
+    const second = await run(aRunJob({ id: RERUN, parentJobId: JOB, spec: scottish }));
+    const playing = async (end: RunEnd) => {
+      const mp3 = await readFile(join(folder, artifact(end, 'audio')?.key ?? ''));
+      return (await textOf(artifact(end, 'page')?.key)).includes(mp3.toString('base64'));
+    };
+    expect([await playing(first), await playing(second)]).toEqual([false, true]);
+
+    const quiet = aSpec({ withTts: false });
+    const recoloured = await run(aRunJob({ id: RERUN_2, parentJobId: JOB, spec: quiet }));
+    expect(detail(recoloured, 'import')).toBe('page made anew');
+    expect(await playing(second)).toBe(true);
+
+    const back = await run(aRunJob({ id: RERUN_2, parentJobId: JOB }));
+    expect(detail(back, 'tts')).toMatch(/^narrated before/);
+    expect([await playing(first), await playing(second)]).toEqual([true, false]);
   });
 
   it('speaks everything again when forced, and nothing when nothing is different', async () => {

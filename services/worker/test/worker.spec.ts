@@ -182,6 +182,26 @@ describe('after the end', () => {
     expect(codes(job)).toEqual(['narrated_locally', 'published_locally']);
   });
 
+  it('an edit of the first job keeps on the page what its rerun has put there', async () => {
+    const lesson = await sample('the-lost-parcel');
+    const parentId = await world.submit(lesson, { withTts: true });
+    const parent = await world.ended(parentId);
+    const rerun = await world.ended(
+      await world.submit(lesson, { withTts: true, voiceAccent: 'scottish' }, parentId),
+    );
+    const beginning = async (job: Job) => {
+      const audio = await world.blobs.get(keyOf(job, ArtifactKind.AUDIO), signal);
+      return Buffer.from(audio ?? [])
+        .toString('base64')
+        .slice(0, 4_000);
+    };
+    await world.call.editMetadata({ scope: everyone, jobId: parentId, preset: 'calm-blue' });
+    await eventually(async () => ((await documents().findOne({ _id: parentId }))?.refresh ? null : true));
+    const page = await textOf(keyOf(parent, ArtifactKind.PAGE));
+    expect(page).toContain(await beginning(rerun));
+    expect(page).not.toContain(await beginning(parent));
+  });
+
   it('an edit that cannot be followed is told as a warning', async () => {
     const id = await world.submit(await sample('the-lost-parcel'));
     await world.ended(id);

@@ -4,6 +4,7 @@ import type { Log } from '@esl/kit/log';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { lessonIdOf, MANIFEST_TYPE, pageOf, readManifest, writeManifest } from '../pipeline/checkpoint.ts';
 import { soundOnPage } from '../pipeline/page-sound.ts';
+import { asShown, readPageState, writePageState } from '../pipeline/page-state.ts';
 import { readLesson } from '../pipeline/read-lesson.ts';
 import type { Artifact, SharedPorts, Warning } from '../pipeline/run.ts';
 import { toRunError } from '../pipeline/run-error.ts';
@@ -31,7 +32,11 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
   const ports = { ...shared, publisher: await shared.publisherFor(job.ownerId, signal) };
   const hasEnded = job.state !== JobState.QUEUED && job.state !== JobState.RUNNING;
   const manifest = hasEnded ? await readManifest(ports.blobs, job.id, signal) : null;
-  const previous = manifest && pageOf(manifest);
+  if (!manifest) return nothing;
+  const lessonId = lessonIdOf(manifest, { id: job.id, parentJobId: job.parentJobId ?? null });
+  const state = await readPageState(ports.blobs, lessonId, signal);
+  const shown = asShown(manifest, state);
+  const previous = pageOf(shown);
   if (!previous) return nothing;
   const { lessonKey, preset, voiceAccent, notionDatabase, mode } = specFromWire(job.spec);
   const { lesson, mdHash } = await readLesson(ports.blobs, lessonKey, signal);
@@ -43,7 +48,7 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
   const warnings: Warning[] = [];
   const page = await ports.publisher.publish(
     {
-      lessonId: lessonIdOf(manifest, { id: job.id, parentJobId: job.parentJobId ?? null }),
+      lessonId,
       previous,
       isRepeat: true,
       lesson,
@@ -51,10 +56,14 @@ const refresh = async (job: WireJob, shared: SharedPorts, signal: AbortSignal): 
       database: settings.notionDatabase,
       warn: (warning) => warnings.push(warning),
     },
-    await soundOnPage(manifest, ports.blobs, signal),
+    await soundOnPage(shown, ports.blobs, signal),
     signal,
   );
   const imported = { inputHash: importHash(ports, { mdHash, settings }), output: page };
+  if (state) {
+    const now = { steps: { import: imported }, ...(shown.audio && { audio: shown.audio }) };
+    await writePageState(ports.blobs, lessonId, now, signal);
+  }
   const written = await writeManifest(
     ports.blobs,
     job.id,

@@ -1,30 +1,24 @@
 import { type BlobStore, sha256 } from '@esl/kit/blob-store';
 import { z } from 'zod';
 import { type Page, pageSchema } from '../publisher/publisher.ts';
+import { asShown, pageAudioSchema, readPageState, stepEntrySchema } from './page-state.ts';
 import type { RunJob } from './run.ts';
 
 // The manifest of a job, and its checkpoint: what was done, with the hash of what it was done from.
 //   K1. A step whose input hash is unchanged is not repeated, whoever runs the job next.
-//   K2. A rerun starts from its parent's manifest and writes its own; the parent's is never changed by it.
+//   K2. A rerun starts from its parent's manifest and writes its own; the parent's is never changed by it. The page
+//       they share it finds as it is now, which another rerun may have changed.
 //   K3. Fields this version does not know are kept.
 //   K4. An unreadable checkpoint counts as none: then work is repeated, and lands in the same places.
 
 const manifestSchema = z.looseObject({
   schemaVersion: z.literal(1).default(1),
-  steps: z.record(z.string(), z.looseObject({ inputHash: z.string(), output: z.unknown() })).default({}),
+  steps: z.record(z.string(), stepEntrySchema).default({}),
   /** The job that made the page first; its reruns and retries publish the same lesson. */
   lessonId: z.string().optional(),
   pageId: z.string().optional(),
-  /** Absent until there is a narration; `onPage` once the page plays it. */
-  audio: z
-    .looseObject({
-      path: z.string(),
-      hash: z.string(),
-      durationMs: z.number().default(0),
-      voices: z.array(z.looseObject({ speaker: z.string(), voiceName: z.string() })).default([]),
-      onPage: z.boolean().default(false),
-    })
-    .optional(),
+  /** Absent until there is a narration. */
+  audio: pageAudioSchema.optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -87,7 +81,9 @@ export type Checkpoint = {
 const opening = async (blobs: BlobStore, job: RunJob, signal: AbortSignal): Promise<Manifest> => {
   const own = job.attempt > 1 ? await readManifest(blobs, job.id, signal) : null;
   const start = own ?? (job.parentJobId && (await readManifest(blobs, job.parentJobId, signal)));
-  return start || { schemaVersion: 1, steps: {} };
+  if (!start) return { schemaVersion: 1, steps: {} };
+  if (!job.parentJobId) return start;
+  return asShown(start, await readPageState(blobs, lessonIdOf(start, job), signal));
 };
 
 export const openCheckpoint = async (

@@ -1,5 +1,6 @@
 import { fallsSilent, pageSchema } from '../../publisher/publisher.ts';
 import { hashOf, lessonIdOf } from '../checkpoint.ts';
+import { writePageState } from '../page-state.ts';
 import { need, type Run, type StepSpec, type Warning } from '../run.ts';
 import { RunError } from '../run-error.ts';
 
@@ -32,8 +33,9 @@ export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) =>
   const mp3 = await ports.blobs.get(key, signal);
   if (!mp3) throw new RunError('audio_missing', 'The narration is no longer stored.', { retryable: true });
   ports.checkLease();
+  const lessonId = lessonIdOf(checkpoint.manifest(), job);
   const request = {
-    lessonId: lessonIdOf(checkpoint.manifest(), job),
+    lessonId,
     previous: page,
     isRepeat: true,
     lesson,
@@ -46,5 +48,11 @@ export const addAudio: StepSpec<'add-audio'>['run'] = async (run, { signal }) =>
   const endsAt = output.audio?.linkEndsAt;
   if (endsAt) run.warn(expiringLink(endsAt, ports.now()));
   checkpoint.record('import', imported, output);
+  if (job.parentJobId) {
+    const steps = { import: { inputHash: imported, output }, 'add-audio': { inputHash, output } };
+    const { durationMs, voices, sha256: hash } = audio;
+    const played = { path: key, hash, durationMs, voices: [...voices], onPage: true };
+    await writePageState(ports.blobs, lessonId, { steps, audio: played }, signal);
+  }
   return { output, detail: 'the page plays the narration', inputHash };
 };

@@ -1,6 +1,7 @@
 import { type Page, pageSchema } from '../../publisher/publisher.ts';
 import { hashOf, lessonIdOf, pageOf } from '../checkpoint.ts';
 import { soundOnPage } from '../page-sound.ts';
+import { writePageState } from '../page-state.ts';
 import { need, type Ports, type Results, type StepSpec } from '../run.ts';
 
 /** What a page is made from: while this stays, so does the page. */
@@ -44,6 +45,10 @@ export const importPage: StepSpec<'import'>['run'] = async (run, { signal }) => 
   };
   const page = await ports.publisher.publish(request, sound, signal);
   checkpoint.update({ lessonId, pageId: page.id, publisher: page.publisher });
+  if (job.parentJobId) {
+    const state = { steps: { import: { inputHash, output: page } }, ...(sound && { audio: manifest.audio }) };
+    await writePageState(ports.blobs, lessonId, state, signal);
+  }
   const isSame = previous?.id === page.id;
   return { output: page, detail: `page made${isSame ? ' anew' : ''}${where(page)}`, inputHash };
 };
