@@ -118,8 +118,10 @@ describe.each(MODES)('a run that is paid for and cut off, as a %s', (mode) => {
         server.setDelay(60_000); // so that it is not answered before the kill
         kill.abort(new Error('killed'));
       });
-      const cut = await run(job, { signal: kill.signal, concurrency: 1 });
+      const { store, quiet } = killedAt(blobs, Number.POSITIVE_INFINITY);
+      const cut = await run(job, { store, signal: kill.signal, concurrency: 1 });
       expect(cut.kind).toBe('stopped');
+      await quiet();
       server.onSpeech(() => {});
       server.setDelay(0);
       await expectWhole(await run(again));

@@ -16,6 +16,9 @@ import type { EncodedTrack, SpeechEngine } from './speech-engine.ts';
 /** Longest narration, in minutes of speech: bounds a job's memory at about 90 MB of samples at 24 kHz. */
 export const MAX_MINUTES = 30;
 
+/** How long speech may take to be stored, in ms. It is paid for: a run that ends meanwhile still keeps it. */
+const STORE_MS = 10_000;
+
 /** Segments that are spoken in one request; the request has one turn for each. */
 export type Utterance = {
   readonly request: SpeechRequest;
@@ -30,7 +33,7 @@ export type Speaking = {
   readonly sampleRate: number;
   /** Silence after the last segment, so that players do not cut it short. */
   readonly tailMs: number;
-  /** How many requests of one narration may be in synthesis at once. */
+  /** How many requests of one narration are worked on at once: read, spoken, stored. */
   readonly concurrency: number;
   /** Every segment, in order, in exactly one utterance. */
   readonly utterances: (
@@ -85,7 +88,7 @@ export const narrateSegments = (speaking: Speaking, { cache, encoder }: Needs) =
       enough.throwIfAborted();
       const fresh = { ...(await speaking.speak(request, { signal, enough })), jobId };
       spoken.add(key);
-      await cache.write(key, fresh, signal);
+      await cache.write(key, fresh, AbortSignal.timeout(STORE_MS));
       return fresh;
     };
 

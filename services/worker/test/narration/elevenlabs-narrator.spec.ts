@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BlobStore, filesystemBlobStore } from '@esl/kit/blob-store';
+import { eventually } from '@esl/kit/testing/world';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { elevenLabsNarrator } from '../../src/narration/elevenlabs/elevenlabs-narrator.ts';
 import type { VoiceSettings } from '../../src/narration/elevenlabs/requests.ts';
@@ -143,9 +144,11 @@ describe('a narration by ElevenLabs', () => {
       line: 7,
     }));
     const whole = { speaker: 'Ines', text: 'Another line.', line: 8 };
-    await narrate({ level: 'A1', segments: [...cut, whole] });
+    const lines = [...cut, whole];
+    await narrate({ level: 'A1', segments: lines });
     const settings = { model_id: 'eleven_multilingual_v2', voice_settings: { speed: 0.8 } };
-    expect(bodies()).toEqual([
+    const sent = bodies() as { text: string }[];
+    expect(lines.map((line) => sent.find(({ text }) => text === line.text))).toEqual([
       { text: cut[0]?.text, next_text: cut[1]?.text, ...settings },
       { text: cut[1]?.text, previous_text: cut[0]?.text, ...settings },
       { text: whole.text, ...settings },
@@ -153,10 +156,10 @@ describe('a narration by ElevenLabs', () => {
   });
 
   it('asks for what the environment says', async () => {
-    const pro = narrator({ outputRate: 44_100, modelId: 'eleven_v3' }, { apiKey: 'pro-key' });
+    const pro = narrator({ outputRate: 44_100, modelId: 'eleven_v3' }, { apiKey: 'pro-key', concurrency: 1 });
     const narration = await pro.narrate(aRequest({ level: 'A1' }), { signal });
     expect(readMp3(narration.mp3).sampleRate).toBe(44_100);
-    expect(bodies()[0]).toEqual({ text: TEXT[0], model_id: 'eleven_v3' });
+    expect(bodies()).toContainEqual({ text: TEXT[0], model_id: 'eleven_v3' });
     expect(pro.estimateCost(100, 'monologue')).toBe(100);
     expect(narrator({ modelId: 'eleven_flash_v2_5' }).estimateCost(100, 'monologue')).toBe(50);
   });
@@ -266,7 +269,7 @@ describe('when ElevenLabs refuses', () => {
     const poor = narrator({}, { apiKey: 'poor-key', concurrency: 1 });
     const failed = poor.narrate(aRequest(), { signal, onBilled: (characters) => told.push(characters) });
     await expect(failed).rejects.toMatchObject({ code: 'elevenlabs_quota_exceeded' });
-    expect(told).toEqual([TEXT[0]?.length]);
+    expect(told).toEqual([server.billed()]);
     server.setAccount('poor-key', {});
     const end = await poor.narrate(aRequest(), { signal });
     expect(end).toMatchObject({ synthesized: 2, cached: 1, billedCharacters: CHARACTERS });
@@ -348,5 +351,5 @@ it('stops at once when the job is cancelled, and nothing more is paid', async ()
   });
   const cancelled = narrator().narrate(aRequest(), { signal: stop.signal });
   await expect(cancelled).rejects.toBe(reason);
-  expect(server.billed()).toBe(0);
+  await eventually(() => (server.billed() === 0 ? true : null));
 });

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { countQuotaWait, providerFetch } from '@esl/kit/provider-call';
 import { retryAfterMs } from '@esl/kit/retry-after';
 import pLimit from 'p-limit';
@@ -174,7 +174,8 @@ export const elevenLabsClient = ({
 
   return {
     post: (path, call, stops) =>
-      limit(() => {
+      limit(async () => {
+        await immediate(); // the failure that freed this slot may be on its way to `enough`
         stops.enough.throwIfAborted();
         return post(path, call, stops);
       }),

@@ -30,7 +30,8 @@ export const elevenLabsNarrator = (account: Account, settings: VoiceSettings, ne
       {
         sampleRate: outputRate,
         tailMs,
-        concurrency: account.concurrency,
+        // More than the account allows, so that a request is ready for each slot while speech is being stored.
+        concurrency: 2 * account.concurrency,
         utterances: utterancesOf(settings),
         speak: async (request, stops) => {
           const answer = await client.post(
