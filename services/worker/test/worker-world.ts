@@ -38,6 +38,7 @@ type Spec = {
   voiceId?: string;
   voiceAccent?: string;
   mode?: string;
+  notionDatabase?: string;
 };
 
 /**

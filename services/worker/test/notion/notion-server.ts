@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { type Outlined, outlineOf } from './notion-outline.ts';
 import {
   blockUpdate,
   CAN_HAVE_CHILDREN,
@@ -451,6 +452,8 @@ export const openNotionServer = async () => {
   const bodyPaging = { start_cursor: z.string().optional(), page_size: z.int().optional() };
 
   const live = (children: readonly Block[]) => children.filter(({ inTrash }) => !inTrash);
+  const liveTree = (children: readonly Block[]): Outlined[] =>
+    live(children).map(({ type, value, children: inner }) => ({ type, value, children: liveTree(inner) }));
 
   const append = (
     parent: Page | Block,
@@ -875,12 +878,6 @@ export const openNotionServer = async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
-  const outlineOf = (children: readonly Block[], indent = ''): string[] =>
-    live(children).flatMap((block) => [
-      `${indent}${lineOf(block)}`,
-      ...outlineOf(block.children, `${indent}  `),
-    ]);
-
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
@@ -979,7 +976,7 @@ export const openNotionServer = async () => {
         type: string;
       })[],
     /** The page as lines: type, colour, text; children indented. */
-    outline: (pageId: string) => outlineOf(pageOf(pageId).children),
+    outline: (pageId: string) => outlineOf(liveTree(pageOf(pageId).children)),
     uploaded: () =>
       [...uploads.values()].map(({ status, parts, filename }) => ({
         status,
@@ -995,44 +992,3 @@ export const openNotionServer = async () => {
 };
 
 export type NotionServer = Awaited<ReturnType<typeof openNotionServer>>;
-
-const MARKS = { bold: '**', italic: '*', strikethrough: '~~', code: '`' } as const;
-
-/** Text with its marks, pieces of one style joined. */
-const marked = (runs: unknown): string => {
-  const joined: { marks: string[]; link: string; text: string }[] = [];
-  for (const run of Array.isArray(runs)
-    ? (runs as { text: { content: string; link?: { url: string } }; annotations?: Json }[])
-    : []) {
-    const marks = Object.entries(MARKS).flatMap(([name, mark]) => (run.annotations?.[name] ? [mark] : []));
-    const link = run.text.link?.url ?? '';
-    const last = joined.at(-1);
-    if (last && last.link === link && last.marks.join() === marks.join()) last.text += run.text.content;
-    else joined.push({ marks, link, text: run.text.content });
-  }
-  return joined
-    .map(({ marks, link, text }) => {
-      const inner = `${marks.join('')}${text}${marks.toReversed().join('')}`;
-      return link ? `[${inner}](${link})` : inner;
-    })
-    .join('');
-};
-
-const lineOf = ({ type, value }: Block): string => {
-  const facts = [
-    value.color && value.color !== 'default' ? value.color : null,
-    value.is_toggleable ? 'toggle' : null,
-    type === 'to_do' ? (value.checked ? 'done' : 'open') : null,
-    type === 'code' ? value.language : null,
-    (value.icon as { emoji?: string } | undefined)?.emoji ?? null,
-    type === 'table' ? `${value.table_width} wide${value.has_column_header ? ', header' : ''}` : null,
-    (value.synced_from as { block_id?: string } | undefined)?.block_id ?? null,
-    (value.external as { url?: string } | undefined)?.url ?? null,
-    value.file_upload ? 'file' : null,
-  ].filter(Boolean);
-  const text =
-    type === 'table_row'
-      ? (value.cells as unknown[]).map(marked).join(' | ')
-      : marked(value.rich_text ?? value.caption);
-  return [type, facts.length > 0 ? `(${facts.join(' ')})` : '', text && `: ${text}`].join('');
-};
