@@ -5,7 +5,7 @@
 //       is thrown, and whoever asked looks at what is there.
 //   A4. A firing signal ends the request under way.
 
-import { counter } from '@esl/kit/metrics';
+import { countQuotaWait, providerFetch } from '@esl/kit/provider-call';
 import { Client } from '@notionhq/client';
 import { AnswerLost, failureOf, notionError } from './notion-error.ts';
 import { type Clock, systemClock, type Throttle } from './throttle.ts';
@@ -42,7 +42,14 @@ export type NotionApi = {
   readonly maxTries: number;
 };
 
-const requests = counter('esl_notion_requests_total', 'Requests to Notion by how they ended', ['end']);
+const PROVIDER = 'notion';
+const ID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
+
+/** What is asked, without of whom: `patch_blocks_children`. */
+const operationOf = (method: string, { pathname }: URL): string =>
+  [method.toLowerCase(), ...pathname.replace(/^.*\/v1\//, '').split('/')]
+    .filter((part) => !ID.test(part))
+    .join('_');
 
 /** Calls Notion for one piece of work, which `signal` ends. */
 export const notionApi = (settings: NotionSettings, signal: AbortSignal): NotionApi => {
@@ -57,9 +64,11 @@ export const notionApi = (settings: NotionSettings, signal: AbortSignal): Notion
     clock = systemClock,
   } = settings;
 
-  const limited = async (url: string, init?: RequestInit): Promise<Response> => {
+  const limited = async (url: string, init: RequestInit = {}): Promise<Response> => {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const answer = await fetch(url, { ...init, signal: deadline, redirect: 'error' });
+    const operation = operationOf(init.method ?? 'GET', new URL(url));
+    const call = { provider: PROVIDER, operation };
+    const answer = await providerFetch(call, url, { ...init, signal: deadline, redirect: 'error' });
     const parts: Uint8Array[] = [];
     let bytes = 0;
     for await (const part of answer.body ?? []) {
@@ -88,16 +97,16 @@ export const notionApi = (settings: NotionSettings, signal: AbortSignal): Notion
 
   const attempt = async <T>(ask: (client: Client) => Promise<T>, once: boolean): Promise<T | null> => {
     for (let round = 1; ; round += 1) {
+      const askedAt = clock.now();
       await throttle.turn(signal);
+      countQuotaWait(PROVIDER, clock.now() - askedAt);
       try {
         const answer = await ask(client);
-        requests.inc({ end: 'ok' });
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
         return answer;
       } catch (error) {
         signal.throwIfAborted();
         const failure = failureOf(error);
-        requests.inc({ end: failure.kind });
         if (failure.kind === 'missing') return null;
         if (failure.kind === 'refused') throw failure.error;
         if (failure.kind === 'unknown' && once) throw new AnswerLost('the answer was lost', { cause: error });

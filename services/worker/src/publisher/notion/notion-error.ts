@@ -1,3 +1,4 @@
+import { retryAfterMs } from '@esl/kit/retry-after';
 import { APIResponseError, isHTTPResponseError } from '@notionhq/client';
 import { RunError } from '../../pipeline/run-error.ts';
 
@@ -48,14 +49,6 @@ export type Failure =
   | { readonly kind: 'missing'; readonly error: RunError }
   | { readonly kind: 'refused'; readonly error: RunError };
 
-/** Seconds, or a date. */
-const retryAfterMs = (headers: unknown): number | null => {
-  const text = headers instanceof Headers ? headers.get('retry-after') : null;
-  if (!text) return null;
-  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
-};
-
 /** Notion's own words, for the owner of the page; they may quote the lesson, never the token. */
 const inNotionsWords = (error: unknown): string | undefined =>
   error instanceof APIResponseError ? `Notion says: ${error.message.slice(0, 300)}` : undefined;
@@ -83,7 +76,7 @@ export const failureOf = (error: unknown): Failure => {
       : { kind: 'unknown', error: away };
   const { status, headers } = error;
   const fromNotion = error instanceof APIResponseError;
-  const pause = retryAfterMs(headers);
+  const pause = headers instanceof Headers ? retryAfterMs(headers.get('retry-after'), Date.now()) : null;
   const refused = (code: NotionErrorCode, detail?: string): Failure => ({
     kind: status === 404 ? 'missing' : 'refused',
     error: notionError(code, { cause: error, ...(detail && { detail }) }),
