@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { environmentOf } from './environment.ts';
 import { findKustomize, type KubernetesObject, render } from './kustomize.ts';
 import { canReach, type Labels } from './network.ts';
 import { schemaFaults } from './schemas.ts';
@@ -152,6 +154,21 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
+  it('gives each service an environment that it takes', async () => {
+    // Production's Secrets are made by its operators; those of `local` have the same names and shapes.
+    const secrets = of(await render(kustomize, 'overlays/local'), 'Secret').map((secret) => ({
+      ...secret,
+      metadata: { name: secret.metadata.name.replace(/-[a-z0-9]{10}$/, '') },
+    }));
+    for (const pod of manifest.pods.filter(({ name }) => SERVICES.includes(name))) {
+      const environment = environmentOf(pod, [...manifest.objects, ...secrets]);
+      const { loadConfig } = (await import(`../../services/${pod.name}/src/config.ts`)) as {
+        loadConfig: (env: NodeJS.ProcessEnv) => Readonly<Record<string, unknown>>;
+      };
+      expect(() => loadConfig({ NODE_ENV: 'production', ...environment }), pod.name).not.toThrow();
+    }
+  });
+
   it('has no secret in a variable', () => {
     const suspicious = /PASSWORD|SECRET|TOKEN|_KEYS?(_ID)?$/;
     expect(
@@ -193,6 +210,17 @@ describe('production', () => {
 
   it('holds no secret', () => {
     expect(of(objects, 'Secret')).toEqual([]);
+  });
+
+  it('needs no Secret that docs/install.md does not make', async () => {
+    const install = await readFile(new URL('../../docs/install.md', import.meta.url), 'utf8');
+    const made = (name: string, key: string) =>
+      new RegExp(`secret ${name}\\b(?:(?!\\n +secret )[^])*--from-(?:literal|file)=${key}=`).test(install);
+    const needed = workloadsOf(objects)
+      .flatMap(containersOf)
+      .flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? []));
+    expect(needed.length).toBeGreaterThan(10);
+    expect(needed.filter(({ name, key }) => !made(name, key))).toEqual([]);
   });
 
   it('has at least two of each service and three of each server', () => {

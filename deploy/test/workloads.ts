@@ -20,7 +20,11 @@ export type Container = {
   readonly env?: readonly {
     readonly name: string;
     readonly value?: string;
-    readonly valueFrom?: { readonly secretKeyRef?: KeyRef; readonly configMapKeyRef?: KeyRef };
+    readonly valueFrom?: {
+      readonly secretKeyRef?: KeyRef;
+      readonly configMapKeyRef?: KeyRef;
+      readonly fieldRef?: { readonly fieldPath: string };
+    };
   }[];
   readonly envFrom?: readonly { readonly configMapRef?: { readonly name: string } }[];
   readonly resources?: { readonly requests?: Amounts; readonly limits?: Amounts };
