@@ -4,7 +4,9 @@ import { type Figure, table } from './measure.ts';
 import { benchMemory } from './memory.ts';
 import { benchNarration } from './narration.ts';
 import { benchOverhead } from './overhead.ts';
+import { benchStart } from './start.ts';
 import { benchSubmit } from './submit.ts';
+import { benchTracing } from './tracing.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   submit: benchSubmit,
@@ -13,6 +15,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   events: benchEvents,
   narration: benchNarration,
   memory: benchMemory,
+  start: benchStart,
+  tracing: benchTracing,
 };
 
 const wanted = process.argv.slice(2).filter((name) => name in BENCHES);

@@ -7,10 +7,11 @@ import { type System, startSystem } from './system.ts';
 
 let collector: Collector;
 let system: System;
+let md: string;
 beforeAll(async () => {
   collector = await startCollector();
   system = await startSystem({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
-  await system.putLesson('parcel.md', await sample('the-lost-parcel'));
+  md = await system.putLesson('parcel.md', await sample('the-lost-parcel'));
 }, 120_000);
 afterAll(async () => {
   await system?.stop();
@@ -113,16 +114,16 @@ describe('the trace of a lesson', () => {
 
   it('carries on from the caller’s', async () => {
     const traceId = 'b'.repeat(32);
-    const response = await fetch(`${system.gateway}/jobs`, {
+    const { body } = await system.get('/jobs', {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         traceparent: `00-${traceId}-${'c'.repeat(16)}-00`,
         tracestate: 'vendor=value',
       },
-      body: JSON.stringify({ md: 'parcel.md' }),
+      body: JSON.stringify({ md }),
     });
-    const { jobId } = (await response.json()) as { jobId: string };
+    const { jobId } = body as { jobId: string };
     await eventually(async () => ((await system.job(jobId)).finishedAt ? true : null));
     const trace = await eventually(() => {
       const spans = collector.traceOf(traceId);
