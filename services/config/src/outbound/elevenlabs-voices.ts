@@ -1,10 +1,8 @@
+import { providerFetch } from '@esl/kit/provider-call';
 import { z } from 'zod';
+import { FetchFault, readBounded, toFetchFault } from './bounded-fetch.ts';
 
-/** Why the voices could not be read, for people: no address, no key. */
-export class VoicesFault extends Error {
-  override name = 'VoicesFault';
-}
-
+const LIST = { provider: 'elevenlabs', operation: 'list_voices' };
 const PAGE_SIZE = 100;
 /** The catalog holds no more voices than this times the page size. */
 const MAX_PAGES = 20;
@@ -33,26 +31,7 @@ const pageSchema = z.object({
 });
 type Page = z.infer<typeof pageSchema>;
 
-const readBounded = async (response: Response): Promise<string> => {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    bytes += piece.byteLength;
-    if (bytes > MAX_PAGE_BYTES) throw new VoicesFault(`a page is larger than ${MAX_PAGE_BYTES} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
-};
-
-const explain = (error: unknown): VoicesFault => {
-  if (error instanceof VoicesFault) return error;
-  if (error instanceof Error && error.name === 'TimeoutError')
-    return new VoicesFault(`a page took longer than ${TIMEOUT_MS} ms`);
-  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-  return new VoicesFault(`a page could not be fetched${code ? ` (${code})` : ''}`, { cause: error });
-};
-
-/** The account's voices, as the JSON text of a voices file. Throws VoicesFault. */
+/** The account's voices, as the JSON text of a voices file. Throws FetchFault. */
 export const elevenLabsVoices =
   ({ apiKey, baseUrl }: { readonly apiKey: string; readonly baseUrl: string }) =>
   async (signal: AbortSignal): Promise<string> => {
@@ -61,21 +40,17 @@ export const elevenLabsVoices =
       url.searchParams.set('page_size', String(PAGE_SIZE));
       if (token !== null) url.searchParams.set('next_page_token', token);
       try {
-        const response = await fetch(url, {
+        const response = await providerFetch(LIST, url, {
           headers: { 'xi-api-key': apiKey, accept: 'application/json' },
           redirect: 'error',
           signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
         });
-        if (!response.ok) {
-          await response.body?.cancel();
-          throw new VoicesFault(`a page was answered with HTTP ${response.status}`);
-        }
-        const page = pageSchema.safeParse(JSON.parse(await readBounded(response)));
-        if (!page.success) throw new VoicesFault('a page is not what ElevenLabs describes');
+        const page = pageSchema.safeParse(JSON.parse(await readBounded(response, MAX_PAGE_BYTES)));
+        if (!page.success) throw new FetchFault('is not what ElevenLabs describes');
         return page.data;
       } catch (error) {
         signal.throwIfAborted();
-        throw error instanceof SyntaxError ? new VoicesFault('a page is not JSON') : explain(error);
+        throw error instanceof SyntaxError ? new FetchFault('is not JSON') : toFetchFault(error, TIMEOUT_MS);
       }
     };
 

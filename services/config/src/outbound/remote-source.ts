@@ -1,5 +1,6 @@
 import { providerFetch } from '@esl/kit/provider-call';
 import { type CatalogFile, type CatalogSource, MAX_FILE_BYTES } from '../app/needs.ts';
+import { readBounded, toFetchFault } from './bounded-fetch.ts';
 
 /** How long one file may take, in ms. */
 const TIMEOUT_MS = 10_000;
@@ -13,30 +14,6 @@ export type RemoteSettings = {
 };
 
 type Kept = { readonly etag: string; readonly text: string };
-
-/** Why a file could not be fetched, for people: no address, no token. */
-class FetchFault extends Error {
-  override name = 'FetchFault';
-}
-
-const readBounded = async (response: Response): Promise<string> => {
-  const tooLarge = new FetchFault(`is larger than ${MAX_FILE_BYTES} bytes`);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_FILE_BYTES) throw tooLarge;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-};
-
-const explain = (error: unknown, timeoutMs: number): string => {
-  if (error instanceof FetchFault) return error.message;
-  if (error instanceof Error && error.name === 'TimeoutError') return `took longer than ${timeoutMs} ms`;
-  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-  return `could not be fetched${code ? ` (${code})` : ''}`;
-};
 
 /** Presets, voices.yml and students over HTTP. What has not changed (ETag) is not sent again. */
 export const remoteSource = ({
@@ -58,11 +35,7 @@ export const remoteSource = ({
       },
     });
     if (response.status === 304 && known) return known.text;
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw new FetchFault(`was answered with HTTP ${response.status}`);
-    }
-    const text = await readBounded(response);
+    const text = await readBounded(response, MAX_FILE_BYTES);
     const etag = response.headers.get('etag');
     if (etag) kept.set(url, { etag, text });
     else kept.delete(url);
@@ -77,7 +50,7 @@ export const remoteSource = ({
       return { kind, name, text };
     } catch (error) {
       signal.throwIfAborted();
-      return { kind, name, fault: explain(error, timeoutMs) };
+      return { kind, name, fault: toFetchFault(error, timeoutMs).message };
     }
   };
 
