@@ -91,7 +91,7 @@ describe('npm run demo -- --dry-run', () => {
     expect(stdout).toContain('the-lost-parcel: a run would');
     expect(stdout).toMatch(/narrate {2}a dialogue of 4 segments, (\d+) characters, about \1 credits/);
     expect(stdout).toMatch(/cast {5}Ines by \w+/);
-    expect(server.seen).toEqual([]);
+    expect(server.speechRequests()).toEqual([]);
     const { body } = await system.get('/jobs');
     expect((body as { jobs: { md: string }[] }).jobs.map(({ md }) => md)).not.toContain('the-lost-parcel.md');
   }, 60_000);

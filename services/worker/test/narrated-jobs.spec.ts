@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { connectGrpc } from '@esl/kit/grpc-client';
 import { ArtifactKind, JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../config/src/config.ts';
 import { startConfig } from '../../config/src/start.ts';
 import { dialogueOf, sample } from './lessons.ts';
@@ -43,11 +43,12 @@ const catalogFolder = async () => {
 };
 
 beforeAll(async () => {
-  [world, server] = await Promise.all([openWorkerWorld(), startElevenLabsServer()]);
+  [world, server] = await Promise.all([openWorkerWorld({ leaseMs: 20_000 }), startElevenLabsServer()]);
   const config = loadConfig({
     ...world.env,
     ESL_PIPELINE_CONFIG_DIR: await catalogFolder(),
     ELEVENLABS_API_KEY: 'only that there is one matters here',
+    ELEVENLABS_VOICES_SYNC_MS: '0',
   });
   const catalog = await world.run(startConfig({ config, log: world.log }));
   env = {
@@ -62,11 +63,12 @@ afterAll(async () => {
   await server?.stop();
 });
 afterEach(() => server.forget());
+vi.setConfig({ testTimeout: 90_000 });
 
 type Job = Awaited<ReturnType<WorkerWorld['job']>>;
 const narrated = async (spec: Parameters<WorkerWorld['submit']>[1] = {}, lesson?: string): Promise<Job> => {
   const text = lesson ?? (await dialogueOf(LINES));
-  return world.ended(await world.submit(text, { withTts: true, ...spec }));
+  return world.ended(await world.submit(text, { withTts: true, ...spec }), 60_000);
 };
 const voicesOf = async ({ id }: Pick<Job, 'id'>): Promise<Record<string, string>> => {
   const { audio } = await world.manifest(id);
