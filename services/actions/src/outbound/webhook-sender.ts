@@ -9,6 +9,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { callProvider } from '@esl/kit/provider-call';
+import { retryAfterMs } from '@esl/kit/retry-after';
 import type { Answer, Resolve, Send } from '../app/webhook-needs.ts';
 import { isPublicAddress } from '../domain/public-address.ts';
 import type { AttemptError } from '../domain/webhook.ts';
@@ -33,13 +34,6 @@ const errorOf = (error: unknown): AttemptError => {
   if (name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError') return 'timeout';
   if (NAME_NOT_FOUND.has(code)) return 'name_not_found';
   return NOT_TRUSTED.test(code) ? 'not_trusted' : 'connection_failed';
-};
-
-/** Seconds, or a date (RFC 9110, section 10.2.3); 0 when there is none that makes sense. */
-const retryAfterMs = (text: string | undefined, nowMs: number): number => {
-  if (text === undefined) return 0;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 };
 
 /** Reads an answer to its end or its limit, so that the receiver is not cut off in the middle of a short one. */
@@ -104,8 +98,8 @@ export const webhookSender = (settings: {
       // The status is the answer: a body that breaks off changes nothing.
       response.on('error', () => {});
       await drain(response).catch(() => {});
-      const after = retryAfterMs(response.headers['retry-after'], now());
-      return { status: response.statusCode ?? 0, retryAfterMs: after };
+      const after = retryAfterMs(response.headers['retry-after'] ?? null, now());
+      return { status: response.statusCode ?? 0, retryAfterMs: after ?? 0 };
     } finally {
       request.on('error', () => {}).destroy();
     }
