@@ -1,30 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@esl/kit/testing/world';
-import {
-  batchAcceptedSchema,
-  batchListSchema,
-  batchSchema,
-  errorEnvelopeSchema,
-  jobListSchema,
-} from '@esl-pipeline/contracts';
+import { batchAcceptedSchema, batchListSchema, batchSchema, jobListSchema } from '@esl-pipeline/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answered, client, type GatewayWorld, openGatewayWorld } from './gateway-world.ts';
+import { client, expectProblem, type GatewayWorld, openGatewayWorld, stranger } from './gateway-world.ts';
 
 let system: GatewayWorld;
+let url: string;
 let http: ReturnType<typeof client>;
 beforeAll(async () => {
   system = await openGatewayWorld();
-  http = client((await system.startGateway()).url);
+  ({ url } = await system.startGateway());
+  http = client(url);
   await system.writeLesson('lesson.md');
 });
 afterAll(() => system.world[Symbol.asyncDispose]());
 
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) => {
-  const envelope = errorEnvelopeSchema.strict().parse(body);
-  expect([status, envelope.code]).toEqual([wanted, code]);
-  return envelope.details;
-};
 const submit = async (items: object[], more: object = {}) => {
   const answer = await http.post('/jobs/batch', { items, ...more });
   expect(answer.status).toBe(202);
@@ -106,6 +97,12 @@ describe('a batch', () => {
   });
 
   it('is nobody else’s', async () => {
+    const { batchId } = await submit([item]);
+    const other = await stranger(url);
+    expectProblem(await other.send(`/batches/${batchId}`), 404, 'not_found');
+    expectProblem(await other.post(`/batches/${batchId}/cancel`, {}), 404, 'not_found');
+    expectProblem(await other.post(`/batches/${batchId}/retry-failed`, {}), 404, 'not_found');
+    expect((await other.send('/batches')).body).toEqual({ batches: [], nextCursor: null });
     for (const id of [uuidv7(), 'x', '__proto__']) {
       expectProblem(await http.send(`/batches/${id}`), 404, 'not_found');
       expectProblem(await http.post(`/batches/${id}/cancel`, {}), 404, 'not_found');

@@ -7,12 +7,14 @@ import { connectGrpc, type GrpcClient } from '@esl/kit/grpc-client';
 import { serve, startGrpcServer } from '@esl/kit/grpc-server';
 import { accept, refuse } from '@esl/kit/outcome';
 import { openWorld, type World } from '@esl/kit/testing/world';
+import { errorEnvelopeSchema } from '@esl-pipeline/contracts';
 import { CONSUMERS, STREAMS } from '@esl-pipeline/contracts/bus';
 import { ActionsService } from '@esl-pipeline/contracts/esl/actions/v1/actions_service';
 import { ConfigService } from '@esl-pipeline/contracts/esl/config/v1/config_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { v7 as uuidv7 } from 'uuid';
+import { expect } from 'vitest';
 import { loadConfig as loadJobsConfig } from '../../jobs/src/config.ts';
 import { startJobs } from '../../jobs/src/start.ts';
 import { openPasswords } from '../src/accounts/passwords.ts';
@@ -266,4 +268,20 @@ export const client = (url: string, token?: string | null) => {
       return (body as { jobId: string }).jobId;
     },
   };
+};
+
+/** Someone else who has an account. */
+export const stranger = async (url: string): Promise<ReturnType<typeof client>> => {
+  const anyone = client(url, null);
+  const account = { email: `${uuidv7()}@example.com`, password: OWNER.password };
+  await anyone.post('/auth/register', account);
+  const { body } = await anyone.post('/auth/login', account);
+  return client(url, (body as { accessToken: string }).accessToken);
+};
+
+/** Checks that an answer is this problem, and gives its details. */
+export const expectProblem = ({ status, body }: Answered, wanted: number, code: string) => {
+  const envelope = errorEnvelopeSchema.strict().parse(body);
+  expect([status, envelope.code]).toEqual([wanted, code]);
+  return envelope.details;
 };

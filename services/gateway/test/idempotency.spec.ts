@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { errorEnvelopeSchema } from '@esl-pipeline/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answered, client, type GatewayWorld, openGatewayWorld } from './gateway-world.ts';
+import { type Answered, client, type GatewayWorld, openGatewayWorld, stranger } from './gateway-world.ts';
 
 let system: GatewayWorld;
+let url: string;
 let http: ReturnType<typeof client>;
 let other: ReturnType<typeof client>;
 let impatient: ReturnType<typeof client>;
 beforeAll(async () => {
   system = await openGatewayWorld();
-  http = client((await system.startGateway()).url);
+  ({ url } = await system.startGateway());
+  http = client(url);
   other = client((await system.startGateway()).url);
   impatient = client((await system.startGateway({ IDEMPOTENCY_WAIT_MS: '100' })).url);
   await system.writeLesson('lesson.md');
@@ -48,6 +50,14 @@ describe('a POST that is sent again', () => {
     for (const headers of [{}, {}, aKey(), aKey()])
       expect((await http.post('/jobs', { md: 'lesson.md', preset }, headers)).status).toBe(202);
     expect(await jobsWith(preset)).toBe(4);
+  });
+
+  it('shares its key with nobody else', async () => {
+    const headers = aKey();
+    await http.post('/jobs/batch', { items: [{ md: 'lesson.md' }] }, headers);
+    const other = await stranger(url);
+    const answer = await other.post('/jobs/batch', { items: [{ md: 'lesson.md' }] }, headers);
+    expect(codeOf(answer)).toEqual([400, 'invalid_batch']);
   });
 
   it('is refused when it asks for something else', async () => {

@@ -3,7 +3,6 @@ import { publish } from '@esl/kit/publish';
 import { eventually } from '@esl/kit/testing/world';
 import {
   artifactListSchema,
-  errorEnvelopeSchema,
   type Job,
   jobListSchema,
   jobSchema,
@@ -13,21 +12,21 @@ import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { ArtifactKind } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answered, client, type GatewayWorld, openGatewayWorld } from './gateway-world.ts';
+import { client, expectProblem, type GatewayWorld, openGatewayWorld, stranger } from './gateway-world.ts';
 
 let system: GatewayWorld;
+let url: string;
 let http: ReturnType<typeof client>;
 beforeAll(async () => {
   system = await openGatewayWorld();
-  http = client((await system.startGateway()).url);
+  ({ url } = await system.startGateway());
+  http = client(url);
   await system.writeLesson('lesson.md');
 });
 afterAll(() => system.world[Symbol.asyncDispose]());
 
 const everyone = { reach: { case: 'everyone', value: true } } as const;
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) =>
-  expect([status, errorEnvelopeSchema.strict().parse(body).code]).toEqual([wanted, code]);
 const read = async (jobId: string): Promise<Job> => jobSchema.parse((await http.send(`/jobs/${jobId}`)).body);
 const cancelled = async (): Promise<string> => {
   const jobId = await http.submit('lesson.md', { runAt: inAnHour() });
@@ -149,6 +148,11 @@ describe('the page of a job', () => {
     await system.jobs.createJobs({
       jobs: [{ id, ownerId: 'someone-else', spec: { md: 'a.md', lessonKey: 'lessons/a.md' } }],
     });
+    const other = await stranger(url);
+    const mine = await http.submit('lesson.md', { runAt: inAnHour() });
+    expectProblem(await other.send(`/jobs/${mine}/timeline`), 404, 'not_found');
+    expectProblem(await other.send(`/jobs/${mine}/artifacts`), 404, 'not_found');
+    expectProblem(await other.post(`/jobs/${mine}/retry`, {}), 404, 'not_found');
     for (const path of [`/jobs/${id}/timeline`, `/jobs/${id}/artifacts`])
       expectProblem(await http.send(path), 404, 'not_found');
     expectProblem(await http.post(`/jobs/${id}/retry`, {}), 404, 'not_found');

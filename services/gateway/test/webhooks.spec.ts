@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { eventually } from '@esl/kit/testing/world';
 import {
-  errorEnvelopeSchema,
   jobEventSchema,
   webhookCreatedSchema,
   webhookDeliveryListSchema,
@@ -14,9 +13,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig as loadActionsConfig } from '../../actions/src/config.ts';
 import { startActions } from '../../actions/src/start.ts';
 import { startReceiver } from '../../actions/test/webhook-receiver.ts';
-import { type Answered, client, type GatewayWorld, openGatewayWorld } from './gateway-world.ts';
+import { client, expectProblem, type GatewayWorld, openGatewayWorld, stranger } from './gateway-world.ts';
 
 let system: GatewayWorld;
+let url: string;
 let http: ReturnType<typeof client>;
 beforeAll(async () => {
   system = await openGatewayWorld();
@@ -29,7 +29,8 @@ beforeAll(async () => {
     WEBHOOK_ALLOW_PRIVATE: 'true',
   });
   const actions = await world.run(startActions({ config, log: world.log }));
-  http = client((await system.startGateway({ ACTIONS_ADDR: actions.address })).url);
+  ({ url } = await system.startGateway({ ACTIONS_ADDR: actions.address }));
+  http = client(url);
   await system.writeLesson('lesson.md');
 });
 afterAll(() => system.world[Symbol.asyncDispose]());
@@ -44,8 +45,6 @@ const created = async (url: string, events: string[], headers: Record<string, st
   expect(answer.status).toBe(201);
   return webhookCreatedSchema.strict().parse(answer.body);
 };
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) =>
-  expect([status, errorEnvelopeSchema.strict().parse(body).code]).toEqual([wanted, code]);
 const deliveriesOf = async (id: string, query = '') =>
   webhookDeliveryListSchema.strict().parse((await http.send(`/user/webhooks/${id}/deliveries${query}`)).body);
 
@@ -103,6 +102,20 @@ describe('webhooks', () => {
       [`/user/webhooks/${id}/deliveries/${delivery.id}/replay`, 'POST'],
     ] as const)
       expectProblem(await http.send(path, { method }), 404, 'not_found');
+  });
+
+  it('are nobody else’s', async () => {
+    const theirs = await receiver();
+    const other = await stranger(url);
+    const { id } = await created(theirs.url, ['job_created']);
+    expect((await other.send('/user/webhooks')).body).toEqual({ webhooks: [], total: 0 });
+    for (const [path, method] of [
+      [`/user/webhooks/${id}`, 'DELETE'],
+      [`/user/webhooks/${id}/deliveries`, 'GET'],
+      [`/user/webhooks/${id}/test`, 'POST'],
+    ] as const)
+      expectProblem(await other.send(path, { method }), 404, 'not_found');
+    expect((await client(url, null).send('/user/webhooks')).status).toBe(401);
   });
 
   it('are made once when the request is repeated, with the same secret, which is not kept for that', async () => {
