@@ -47,9 +47,8 @@ const untilFinal = async (client: GatewayClient, jobId: string): Promise<string>
 };
 
 /** Sends requests at a steady rate, whatever becomes of them, until the signal fires. */
-const steadyLoad = async (client: GatewayClient, md: string, signal: AbortSignal) => {
+const steadyLoad = async (client: GatewayClient, md: string, failures: string[], signal: AbortSignal) => {
   const jobIds: string[] = [];
-  const failures: string[] = [];
   const tookMs: number[] = [];
   const underWay = new Set<Promise<void>>();
   const one = async (turn: number) => {
@@ -77,7 +76,7 @@ const steadyLoad = async (client: GatewayClient, md: string, signal: AbortSignal
     await delay(Math.max(0, nextAt - performance.now()));
   }
   await Promise.all(underWay);
-  return { jobIds, failures, tookMs: tookMs.sort((a, b) => a - b) };
+  return { jobIds, tookMs: tookMs.sort((a, b) => a - b) };
 };
 
 /** Everything that the stream still holds after an event, read in one go. */
@@ -117,17 +116,18 @@ const watching = new AbortController();
 const watchers = Array.from({ length: WATCHERS }, () => recordEvents(client.eventsUrl, watching.signal));
 while (watchers.some(({ connects }) => connects() === 0)) await delay(50);
 const loading = new AbortController();
-const load = steadyLoad(client, md, loading.signal);
-for (const name of deployments) {
+const failures: string[] = [];
+const load = steadyLoad(client, md, failures, loading.signal);
+const rollAndSay = async (names: readonly string[], what: string) => {
   const rollBegan = Date.now();
-  await roll(namespace, [name]);
-  say(`rolled ${name} in ${seconds(rollBegan)} s`);
-}
-const rollBegan = Date.now();
-await roll(namespace, deployments);
-say(`rolled all at once in ${seconds(rollBegan)} s`);
+  const failedBefore = failures.length;
+  await roll(namespace, names);
+  say(`rolled ${what} in ${seconds(rollBegan)} s, ${failures.length - failedBefore} requests failed`);
+};
+for (const name of deployments) await rollAndSay([name], name);
+await rollAndSay(deployments, 'all at once');
 loading.abort();
-const { jobIds, failures, tookMs } = await load;
+const { jobIds, tookMs } = await load;
 const unfinished: string[] = [];
 for (const jobId of jobIds) {
   const state = await untilFinal(client, jobId).catch(({ message }: Error) => message);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { freePorts } from '@esl/local/ports';
 import { startProgram } from '@esl/local/server';
 import type { Job } from '@esl-pipeline/contracts';
+import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { loadConfig as loadActions } from '../../services/actions/src/config.ts';
@@ -23,6 +24,30 @@ const component = fileURLToPath(new URL('../components/nats/', import.meta.url))
 const LESSON = fileURLToPath(new URL('../../docs/lessons/morning-at-the-harbour.md', import.meta.url));
 const USERS = ['gateway', 'jobs', 'actions', 'config', 'worker'] as const;
 type User = (typeof USERS)[number];
+
+/** Who says what; a new channel has to be added here, and to the users. */
+const PUBLISHERS = {
+  jobCreated: 'jobs',
+  jobStateChanged: 'jobs',
+  jobProgressed: 'jobs',
+  jobUpdated: 'jobs',
+  batchUpdated: 'jobs',
+  batchFinished: 'jobs',
+  runHigh: 'jobs',
+  runNormal: 'jobs',
+  runLow: 'jobs',
+  refresh: 'jobs',
+  purge: 'jobs',
+  cancel: 'jobs',
+  runStepped: 'worker',
+  runSucceeded: 'worker',
+  runFailed: 'worker',
+  runCancelled: 'worker',
+  runRefreshed: 'worker',
+  runPurged: 'worker',
+  configChanged: 'config',
+  accountChanged: 'gateway',
+} as const satisfies Record<keyof typeof CHANNELS, User>;
 
 const found = inject('nats');
 const binary = 'binary' in found ? found.binary : null;
@@ -114,16 +139,31 @@ describe.runIf(binary)('NATS as deployed', () => {
     expect(await client.job(jobId)).toMatchObject({ state: 'succeeded' } satisfies Partial<Job>);
   });
 
+  it.each(Object.entries(PUBLISHERS) as [keyof typeof CHANNELS, User][])(
+    'lets its service say %s',
+    async (channel, user) => {
+      const nc = await as(user);
+      // A stream acknowledges it; where none is, nobody answers.
+      const answer = nc.request(CHANNELS[channel].subject('x'), '', { timeout: 5_000 });
+      const refused = await answer.then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      expect(refused ?? '').not.toMatch(/permissions violation/i);
+    },
+  );
+
   it.each([
     ['gateway', 'job.created.x'],
     ['gateway', 'work.run.high.x'],
     ['gateway', '$JS.API.STREAM.INFO.WORK'],
     ['worker', 'job.state_changed.x'],
     ['worker', 'work.run.high.x'],
-    ['jobs', 'run.succeeded.x'],
+    ['jobs', 'throttle.notion.x'],
     ['jobs', '$JS.API.STREAM.DELETE.JOBS'],
     ['jobs', '$JS.API.STREAM.PURGE.JOBS'],
     ['worker', '$JS.API.STREAM.DELETE.WORK'],
+    ['worker', 'account.changed.x'],
     ['actions', 'job.created.x'],
     ['config', '$JS.API.STREAM.INFO.JOBS'],
   ] as const)('does not let %s publish %s', async (user, subject) => {
