@@ -125,6 +125,8 @@ export type GatewayWorld = {
   readonly world: World;
   readonly bus: Bus;
   readonly jobs: GrpcClient<typeof JobsService>['call'];
+  /** Where the jobs service answers. */
+  readonly jobsAddress: string;
   readonly lessonsDir: string;
   readonly blobDir: string;
   /** What the actions service was asked. */
@@ -196,6 +198,7 @@ export const openGatewayWorld = async (): Promise<GatewayWorld> => {
     world,
     bus,
     jobs: client.call,
+    jobsAddress: jobsService.address,
     lessonsDir,
     blobDir,
     executed,

@@ -49,7 +49,9 @@ export const natsDeadLetters = (bus: Bus): DeadLetters => {
 
   return {
     list: async ({ before, limit }, signal) => {
-      const { epoch, firstSeq, lastSeq } = await streamPosition(bus, STREAM);
+      const { epoch, lastSeq, ...position } = await streamPosition(bus, STREAM);
+      // A stream that never held anything says that it begins at 0, where there is nothing to read.
+      const firstSeq = Math.max(position.firstSeq, 1);
       const { state } = await bus.jsm.streams.info(STREAM);
       const [, tokenEpoch, tokenSeq] = before ? (ID.exec(before) ?? []) : [null, epoch, String(lastSeq + 1)];
       if (!tokenEpoch) return null;
