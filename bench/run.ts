@@ -1,3 +1,4 @@
+import { benchAccounts } from './accounts.ts';
 import { benchBatch } from './batch.ts';
 import { benchEvents } from './events.ts';
 import { type Figure, table } from './measure.ts';
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   batch: benchBatch,
   overhead: benchOverhead,
   events: benchEvents,
+  accounts: benchAccounts,
   narration: benchNarration,
   memory: benchMemory,
   start: benchStart,
