@@ -168,7 +168,8 @@ export const elevenLabsClient = ({
       if (asked !== null) {
         if (asked > MAX_RETRY_AFTER_MS) throw error;
         openAt = Math.max(openAt, performance.now() + asked);
-      } else await pause(pauseBefore(tries + 1), enough);
+      }
+      await pause(pauseBefore(tries + 1), enough); // also after a Retry-After of nothing
     }
   };
 
