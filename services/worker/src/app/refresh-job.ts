@@ -110,6 +110,6 @@ export const refreshJob =
     } catch (error) {
       if (error instanceof Refused) return ack;
       log.warn({ err: error, jobId }, 'a job is not refreshed yet');
-      return retry(ASK_AGAIN_MS);
+      return retry(Math.max(ASK_AGAIN_MS, toRunError(error).retryAfterMs));
     }
   };

@@ -15,6 +15,9 @@ import {
   take,
 } from '../publisher/notion/throttle.ts';
 
+/** How long a bus that did not answer is not asked again, in ms: each question may take seconds. */
+const ALONE_MS = 15_000;
+
 const storedBucket = z.object({ fullAt: z.number(), pausedUntil: z.number() });
 
 const bucketOf = (text: string | null): Bucket => {
@@ -39,14 +42,17 @@ export const natsThrottle = (
 ): Throttle => {
   const place = { stream: STREAMS.THROTTLE.name, subject: `throttle.notion.${account}` };
   const alone = localThrottle(rate, clock);
+  let aloneUntil = 0;
 
   const change = async <T>(next: (bucket: Bucket) => { bucket: Bucket; result: T }): Promise<T | null> => {
+    if (clock.now() < aloneUntil) return null;
     try {
       return await changeShared(bus, place, (last) => {
         const { bucket, result } = next(bucketOf(last));
         return { next: JSON.stringify(bucket), result };
       });
     } catch (error) {
+      aloneUntil = clock.now() + ALONE_MS;
       log.warn({ err: error }, 'turns at Notion are not shared for now');
       return null;
     }

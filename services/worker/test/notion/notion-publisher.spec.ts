@@ -41,6 +41,20 @@ const again = (
 const idsOf = (pageId: string) => world.server.blocksOf(pageId).map(({ id }) => id);
 const namesOf = (pageId: string) => world.server.blocksOf(pageId).map(({ type }) => type);
 
+describe('a page of an earlier token', () => {
+  it('is changed with the next one, however often, and nothing is on it twice', async () => {
+    const { request, page } = await published();
+    const own = world.publisher({ token: world.server.givenToken() });
+    let previous = page;
+    for (const text of ['One.', 'One.\n\nTwo.', 'Three.']) {
+      const lesson = parsed(parcelWithText(text));
+      previous = await own.publish({ ...request, previous, isRepeat: true, lesson }, null, forever);
+      const fresh = await published({}, lesson);
+      expect(world.server.outline(page.id)).toEqual(world.server.outline(fresh.page.id));
+    }
+  });
+});
+
 describe('a page that is published again', () => {
   it('costs nothing when nothing has changed', async () => {
     const { request, page } = await published();
@@ -118,6 +132,13 @@ describe('new colours', () => {
     expect(calls.filter((call) => call === 'PATCH /blocks/:id')).toHaveLength(headings);
     expect(calls).toHaveLength(headings + 2);
     expect(world.server.outline(page.id).filter((line) => /^heading_3\(green\)/.test(line))).toHaveLength(2);
+  });
+
+  it('leave what was written into properties meanwhile', async () => {
+    const { request, page } = await published({ colours: yellow }, parsed(sampleLesson('street-party')));
+    world.server.setProperty(page.id, 'Status', { status: { name: 'Not started' } });
+    await again(request, page, { colours: {} });
+    expect(world.server.page(page.id).properties.Status).toMatchObject({ status: { name: 'Not started' } });
   });
 
   it('reach headings inside toggles, and are taken back', async () => {

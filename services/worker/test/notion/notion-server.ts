@@ -197,8 +197,9 @@ const minute = (date: Date) => new Date(Math.floor(date.getTime() / 60_000) * 60
 
 export const openNotionServer = async () => {
   const token = `ntn_${randomUUID().replaceAll('-', '')}`;
-  const tokens = new Set([token]);
-  const bot = randomUUID();
+  /** Who each token stands for. */
+  const tokens = new Map([[token, randomUUID()]]);
+  let bot = tokens.get(token) ?? '';
   const people = new Map<string, string>();
   const databases = new Map<string, Database>();
   const sources = new Map<string, DataSource>();
@@ -794,7 +795,9 @@ export const openNotionServer = async () => {
 
   const work = (seen: SeenRequest, request: IncomingMessage, url: URL, raw: Buffer): Json => {
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    if (!tokens.has(given)) throw new Refusal(401, 'unauthorized', 'API token is invalid.');
+    const caller = tokens.get(given);
+    if (caller === undefined) throw new Refusal(401, 'unauthorized', 'API token is invalid.');
+    bot = caller; // a request is worked on in one go
     const version = request.headers['notion-version'];
     if (!version) throw new Refusal(400, 'missing_version', 'Notion-Version header should be defined.');
     if (!VERSIONS.includes(String(version)))
@@ -881,7 +884,12 @@ export const openNotionServer = async () => {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
-    bot,
+    /** Another integration that everything is shared with. */
+    givenToken: () => {
+      const other = `ntn_${randomUUID().replaceAll('-', '')}`;
+      tokens.set(other, randomUUID());
+      return other;
+    },
     /** Every request, in order. */
     requests,
     refused: () => requests.filter(({ status }) => status >= 400),
@@ -933,6 +941,10 @@ export const openNotionServer = async () => {
     setSchema: (sourceId: string, properties: Record<string, PropertyConfig>) => {
       const source = sources.get(sourceId);
       if (source) source.properties = properties;
+    },
+    setProperty: (pageId: string, name: string, value: Json) => {
+      const page = pageOf(pageId);
+      page.properties = { ...page.properties, [name]: value };
     },
     givenPerson: (name: string) => {
       const id = randomUUID();

@@ -95,6 +95,13 @@ export const notionPublisher = (settings: NotionPublisherSettings): Publisher =>
   const known = targets(now);
   const students = lookups(studentsDataSource, now);
   const claims = pageClaims(blobs);
+  let bot: string | null = null;
+
+  /** Notion's name for whoever has our token. */
+  const ourselves = async (api: NotionApi): Promise<string> => {
+    bot ??= (await api.ask((client) => client.users.me({}))).id;
+    return bot;
+  };
 
   const propertiesFor = (api: NotionApi, target: Target, { request }: Wanted) =>
     pageProperties(request.lesson.meta, request.lessonId, target, students.with(api), request.warn);
@@ -124,6 +131,7 @@ export const notionPublisher = (settings: NotionPublisherSettings): Publisher =>
       }),
     );
     if (!isFullPage(page)) throw new AnswerLost('the answer says nothing about the page');
+    bot = page.created_by.id;
     return { page, rest };
   };
 
@@ -169,12 +177,14 @@ export const notionPublisher = (settings: NotionPublisherSettings): Publisher =>
       const moved = await api.ask((client) => client.pages.move({ page_id: pageId, parent: to }));
       if (isFullPage(moved)) page = moved;
     }
-    await changeProperties(api, page, await propertiesFor(api, target, wanted), wanted);
-    const bot = page.created_by.id;
     const isRecoloured = previous?.wordsSha256 === wanted.wordsSha256;
+    // Somebody may have set a status meanwhile: other colours are no reason to take that back.
+    if (!isRecoloured) await changeProperties(api, page, await propertiesFor(api, target, wanted), wanted);
+    // The page may be of an earlier token, and blocks on it of both.
+    const ours = new Set([page.created_by.id, await ourselves(api)]);
     await changeBlocks(api, pageId, wanted.blocks, {
       isForeign: (each) =>
-        each.id === previous?.audio?.blockId || (each.madeBy !== undefined && each.madeBy !== bot),
+        each.id === previous?.audio?.blockId || (each.madeBy !== undefined && !ours.has(each.madeBy)),
       ...(isRecoloured && { mayDiffer: canBeColoured }),
     });
     return page;
@@ -200,7 +210,7 @@ export const notionPublisher = (settings: NotionPublisherSettings): Publisher =>
     let mayBeThere = isRepeat;
 
     const attempt = async (): Promise<Page> => {
-      if (!pageId && mayBeThere) pageId = await findPage(api, target, sought, claims, signal);
+      if (!pageId && mayBeThere) pageId = await findPage(api, target, sought, claims, ourselves, signal);
       mayBeThere = true;
       const standing = pageId && (await changePage(api, pageId, target, wanted));
       if (standing) {

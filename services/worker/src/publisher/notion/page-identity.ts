@@ -61,6 +61,7 @@ export const findPage = async (
   target: Target,
   { lessonId, title }: Sought,
   claims: PageClaims,
+  ourselves: (api: NotionApi) => Promise<string>,
   signal: AbortSignal,
 ): Promise<string | null> => {
   const marked = propertyNamed(target, LESSON_ID);
@@ -87,9 +88,9 @@ export const findPage = async (
     each.object === 'page' && isFullPage(each) && !each.in_trash ? [each] : [],
   );
   if (isMarked || pages.length === 0) return pages[0]?.id ?? null;
-  const us = await api.ask((client) => client.users.me({}));
+  const us = await ourselves(api);
   for (const page of pages) {
-    if (page.created_by.id !== us.id) continue;
+    if (page.created_by.id !== us) continue;
     const owner = await claims.owner(page.id, signal);
     if (owner === null || owner === lessonId) return page.id;
   }
