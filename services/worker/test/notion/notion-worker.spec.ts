@@ -13,7 +13,7 @@ let notionDatabase: string;
 beforeAll(async () => {
   server = await openNotionServer();
   notionDatabase = server.givenDatabase('Homework', FULL_SCHEMA).id;
-  world = await openWorkerWorld();
+  world = await openWorkerWorld({ leaseMs: 20_000 });
   world.defer(server[Symbol.asyncDispose]);
   await world.start({
     NOTION_TOKEN: server.token,
@@ -40,7 +40,8 @@ describe('with a Notion token', () => {
   it('a lesson becomes a page in Notion that plays, and the job says where it is', async () => {
     const id = await world.submit(await sample('the-lost-parcel'), { withTts: true, notionDatabase });
     const job = await ended(id);
-    expect(job.state).toBe(JobState.SUCCEEDED);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(job.failure).toBeUndefined();
     expect(codes(job)).toEqual(['narrated_locally']);
     expect(pageOf(job)).toMatchObject({ url: expect.stringMatching(/^https:/) });
     expect(pageOf(job)?.key).toBeUndefined();
