@@ -7,8 +7,8 @@ import { sample } from '../services/worker/test/lessons.ts';
 import { cpuMs, type Figure, load, median, systemClient } from './measure.ts';
 
 const CONNECTIONS = 32;
-const WARM = 1_000;
-const JOBS = 1_500;
+const WARM = 500;
+const JOBS = 1_000;
 const ROUNDS = 5;
 const CALLS = 200_000;
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@esl/kit/testing/world';
 import { localAccount } from '@esl/local/account';
 import { type Stack, startStack } from '@esl/local/stack';
 import { gatewayClient, watchJobs } from './watch.ts';
@@ -33,6 +34,8 @@ export const startSystem = async (
     },
   });
   const gateway = stack.info().gateway.url;
+  // A stack that lacks a service is only known to be alive: until the gateway serves it answers 503 to everything.
+  await eventually(async () => ((await fetch(`${gateway}/healthz`)).status === 200 ? true : null), 60_000);
   const account = await localAccount(gateway, home);
   /** What jobs name a lesson by, by the name that a spec has given it. */
   const references = new Map<string, string>();
