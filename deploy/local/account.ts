@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const WITHIN_MS = 30_000;
+const RETRY_MS = 250;
 
 /** An account that commands of this machine act under. */
 export type LocalAccount = {
@@ -48,7 +50,14 @@ export const localAccount = async (url: string, home: string): Promise<LocalAcco
     renewAt = Date.now() + (expiresIn * 1_000) / 2;
   };
 
-  const first = await logIn();
+  let first = await logIn();
+  // A stack that leaves a service out is waited for only until its processes live: the gateway may still be starting.
+  for (
+    const until = Date.now() + WITHIN_MS;
+    first.status === 503 && Date.now() < until;
+    first = await logIn()
+  )
+    await delay(RETRY_MS);
   if (first.status === 404) return null;
   if (first.status === 401) await post('/auth/register', credentials);
   await keep(first.ok ? first : await logIn());
