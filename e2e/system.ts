@@ -11,6 +11,7 @@ export const startSystem = async (
   options: {
     env?: Record<string, string>;
     without?: string[];
+    replicas?: Record<string, number>;
     /** A folder of an earlier system, to go on in; otherwise a new one, which goes with the system. */
     home?: string;
     log?: (source: string, line: string) => void;
@@ -22,6 +23,7 @@ export const startSystem = async (
     home,
     port: 0,
     without: options.without ?? [],
+    replicas: options.replicas ?? {},
     ...(options.log && { log: options.log }),
     env: {
       JOB_LEASE_MS: '3000',
