@@ -1,6 +1,7 @@
 import { benchAccounts } from './accounts.ts';
 import { benchBatch } from './batch.ts';
 import { benchEvents } from './events.ts';
+import { benchLists } from './lists.ts';
 import { type Figure, table } from './measure.ts';
 import { benchMemory } from './memory.ts';
 import { benchNarration } from './narration.ts';
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   overhead: benchOverhead,
   events: benchEvents,
   accounts: benchAccounts,
+  lists: benchLists,
   narration: benchNarration,
   memory: benchMemory,
   start: benchStart,

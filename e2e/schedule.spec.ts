@@ -1,8 +1,11 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { connectGrpc, type GrpcClient } from '@esl/kit/grpc-client';
 import { eventually } from '@esl/kit/testing/world';
 import { BatchesService } from '@esl-pipeline/contracts/esl/jobs/v1/batches_service';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
+import { JobAdminService } from '@esl-pipeline/contracts/esl/jobs/v1/job_admin_service';
 import { JobsService } from '@esl-pipeline/contracts/esl/jobs/v1/jobs_service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newJobId } from '../services/jobs/test/builders.ts';
@@ -14,14 +17,16 @@ const everyone = { reach: { case: 'everyone', value: true } } as const;
 let system: System;
 let jobs: GrpcClient<typeof JobsService>['call'];
 let batches: GrpcClient<typeof BatchesService>['call'];
+let admin: GrpcClient<typeof JobAdminService>['call'];
 let lesson: { md: string; lessonKey: string };
 beforeAll(async () => {
   system = await startSystem({ replicas: { jobs: 2, worker: 3 } });
   await system.putLesson('short.md', await sample('street-party'));
   const address = ['jobs', 'jobs-2'].map((id) => system.stack.info().services[id]?.grpc).join(',');
   const settings = { address, deadlineMs: 10_000 };
-  const clients = [connectGrpc(JobsService, settings), connectGrpc(BatchesService, settings)] as const;
-  [{ call: jobs }, { call: batches }] = clients;
+  ({ call: jobs } = connectGrpc(JobsService, settings));
+  ({ call: batches } = connectGrpc(BatchesService, settings));
+  ({ call: admin } = connectGrpc(JobAdminService, settings));
   // The lesson's text is stored by the gateway, once for all that name it.
   const { job } = await jobs.getJob({ scope: everyone, jobId: await system.submit({ md: 'short.md' }) });
   lesson = { md: 'short.md', lessonKey: job?.spec?.lessonKey ?? '' };
@@ -92,3 +97,24 @@ describe('with two jobs services and three workers that are killed one after the
     }
   }, 120_000);
 });
+
+it('a deleted job leaves nothing of its own behind', async () => {
+  const jobId = await system.submit({ md: 'short.md' });
+  const job = await isDone(jobId);
+  const keys = job.artifacts.flatMap(({ key }) => key ?? []);
+  expect(keys.length).toBeGreaterThan(1);
+  const pathOf = (key: string) => join(system.home, 'blobs', key);
+  for (const key of keys) await access(pathOf(key));
+  await untilAnswered(() => admin.deleteJob({ scope: everyone, jobId, actor: 'spec' }));
+  for (const key of keys)
+    await eventually(() =>
+      access(pathOf(key)).then(
+        () => null,
+        () => true,
+      ),
+    );
+  await access(pathOf(lesson.lessonKey));
+  await expect(jobs.getJob({ scope: everyone, jobId })).rejects.toMatchObject({
+    refusal: { code: 'job_not_found' },
+  });
+}, 60_000);

@@ -3,8 +3,9 @@ import { metrics } from '@esl/kit/metrics';
 import { publish } from '@esl/kit/publish';
 import { shutDown } from '@esl/kit/shut-down';
 import { eventually } from '@esl/kit/testing/world';
-import { jobEventSchema, jobSchema } from '@esl-pipeline/contracts';
+import { batchEventSchema, jobEventSchema, jobSchema } from '@esl-pipeline/contracts';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
+import { BatchState } from '@esl-pipeline/contracts/esl/jobs/v1/batch';
 import { JobState } from '@esl-pipeline/contracts/esl/jobs/v1/job';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -120,6 +121,46 @@ describe('an event stream', () => {
     expect(one.frames.map(jobIdOf)).toEqual([first]);
     expect(foreignOnly.frames).toEqual([]);
     for (const reader of [all, one, foreignOnly]) reader.vanish();
+  });
+
+  it('tells of the caller’s batches, to whoever follows all jobs or names the batch', async () => {
+    const [batchId, foreign] = [uuidv7(), uuidv7()];
+    const [all, named, others] = [
+      await watch('jobId=*'),
+      await watch(`jobId=${batchId}`),
+      await watch(`jobId=${foreign}`),
+    ];
+    const createdAt = timestampFromDate(new Date(0));
+    const tell = (id: string, ownerId: string) => {
+      const batch = {
+        id,
+        ownerId,
+        total: 2,
+        counts: { succeeded: 2 },
+        state: BatchState.FINISHED,
+        createdAt,
+      };
+      const event = { batchId: id, ownerId, version: 2, batch };
+      return publish(system.bus, CHANNELS.batchFinished, id, event);
+    };
+    await tell(foreign, 'someone-else');
+    await tell(batchId, 'anonymous');
+    const counts = { queued: 0, running: 0, succeeded: 2, failed: 0, cancelled: 0 };
+    for (const reader of [all, named]) {
+      const [frame] = await reader.until((frames) => frames.length === 1);
+      expect(frame?.event).toBe('batch_finished');
+      expect(batchEventSchema.strict().parse(frame?.data)).toMatchObject({
+        type: 'batch_finished',
+        batchId,
+        total: 2,
+        counts,
+        state: 'finished',
+        createdAt: '1970-01-01T00:00:00.000Z',
+        finishedAt: null,
+      });
+    }
+    expect(others.frames).toEqual([]);
+    for (const reader of [all, named, others]) reader.vanish();
   });
 
   it('beats while it is silent', async () => {

@@ -146,15 +146,15 @@ describe('retention', () => {
 
 describe('dead letters', () => {
   it('can be listed page by page, read, sent again and dropped', async () => {
+    const list = async (pageToken = '', pageSize = 2) =>
+      await world.admin.listDeadLetters({ pageSize, pageToken });
     const jobIds: string[] = [];
     for (let index = 0; index < 3; index += 1) {
       const jobId = `not a job ${index}`.replaceAll(' ', '_');
       jobIds.push(jobId);
       await publish(world.bus, CHANNELS.runStepped, jobId, { jobId, attempt: 1, sequence: index });
+      await eventually(async () => ((await list()).total === BigInt(index + 1) ? true : null));
     }
-    const list = async (pageToken = '', pageSize = 2) =>
-      await world.admin.listDeadLetters({ pageSize, pageToken });
-    await eventually(async () => ((await list()).total === 3n ? true : null));
     const first = await list();
     const second = await list(first.nextPageToken);
     expect(second.nextPageToken).toBe('');

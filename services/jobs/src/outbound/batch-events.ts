@@ -45,7 +45,10 @@ export const batchEvents = ({
   /** When each batch that was marked here is counted: a move before that needs no mark of its own. */
   const marked = new Map<BatchId, number>();
 
-  const mark = async (id: BatchId): Promise<void> => {
+  /** Batches whose mark is being written; true when another move came meanwhile, that it may be too early for. */
+  const marking = new Map<BatchId, boolean>();
+
+  const markOnce = async (id: BatchId): Promise<void> => {
     const at = now();
     if ((marked.get(id) ?? 0) > at.getTime()) return;
     const soonest = new Date(at.getTime() + EVENT_EVERY_MS);
@@ -58,6 +61,21 @@ export const batchEvents = ({
     marked.set(id, soonest.getTime());
     const oldest = marked.size > MAX_MARKED ? marked.keys().next().value : undefined;
     if (oldest) marked.delete(oldest);
+  };
+
+  const mark = async (id: BatchId): Promise<void> => {
+    if (marking.has(id)) {
+      marking.set(id, true);
+      return;
+    }
+    try {
+      do {
+        marking.set(id, false);
+        await markOnce(id);
+      } while (marking.get(id));
+    } finally {
+      marking.delete(id);
+    }
   };
 
   /** Counts a batch once. What moves while it is counted marks it again. */
@@ -101,7 +119,7 @@ export const batchEvents = ({
   return {
     mark,
     watch: (before, after) => {
-      if (!after.batchId || before?.state === after.state) return;
+      if (!after.batchId || !before || before.state === after.state) return;
       mark(after.batchId).catch((error: unknown) =>
         log.warn({ err: error, batchId: after.batchId }, 'a batch is counted later'),
       );

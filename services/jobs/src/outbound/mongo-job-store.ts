@@ -29,6 +29,7 @@ import { listJobDocuments } from './mongo-job-lists.ts';
 const DUPLICATE_KEY = 11_000;
 const MAX_CONFLICTS = 20;
 const MAX_REMEMBERED = 1_000;
+const ANNOUNCED_AT_ONCE = 25;
 
 /** The outgoing messages of one write, in the order they must leave. */
 export type Outgoing = (jobId: JobId, entries: readonly OutboxEntry[]) => void;
@@ -178,7 +179,15 @@ export const mongoJobStore = (
         insert: async (session) => {
           await jobs.insertMany(fresh.map(documentOf), { session });
         },
-        stored: () => fresh.forEach(announceNew),
+        stored: () => {
+          const left = [...fresh];
+          // A few at a time: the caller of 500 jobs need not wait until all their events are on their way.
+          const announceSome = () => {
+            for (const one of left.splice(0, ANNOUNCED_AT_ONCE)) announceNew(one);
+            if (left.length > 0) setImmediate(announceSome);
+          };
+          setImmediate(announceSome);
+        },
       };
     },
     find: async (id) => {
@@ -211,7 +220,9 @@ export const mongoJobStore = (
     list: listJobDocuments(jobs, now),
     stats: async () => {
       const counts = await jobs
-        .aggregate<{ _id: JobState; count: number }>([{ $group: { _id: '$state', count: { $sum: 1 } } }])
+        .aggregate<{ _id: JobState; count: number }>([{ $group: { _id: '$state', count: { $sum: 1 } } }], {
+          hint: 'state',
+        })
         .toArray();
       const oldest = await jobs.find({ state: 'queued' }, RECORD_ONLY).sort({ _id: 1 }).limit(1).next();
       return {
