@@ -134,7 +134,7 @@ describe.runIf(binary)('NATS as deployed', () => {
     let seen = '';
     for await (const chunk of events.body ?? []) {
       seen += Buffer.from(chunk).toString();
-      if (/"state":"(succeeded|failed)"/.test(seen)) break;
+      if (/"type":"job_state_changed","jobId":"[^"]+","state":"(succeeded|failed)"/.test(seen)) break;
     }
     expect(await client.job(jobId)).toMatchObject({ state: 'succeeded' } satisfies Partial<Job>);
   });

@@ -98,11 +98,11 @@ describe('creating a batch', () => {
     const { batchId } = wanted;
     const scope = owner('bo');
     for (const call of [
-      world.batches.getBatch({ scope, batchId }),
-      world.batches.cancelBatch({ scope, batchId }),
-      world.batches.retryFailed({ scope, batchId }),
+      () => world.batches.getBatch({ scope, batchId }),
+      () => world.batches.cancelBatch({ scope, batchId }),
+      () => world.batches.retryFailed({ scope, batchId }),
     ])
-      await expect(call).rejects.toMatchObject({ refusal: { code: 'batch_not_found' } });
+      await expect(call()).rejects.toMatchObject({ refusal: { code: 'batch_not_found' } });
     expect((await world.batches.listBatches({ scope })).batches).toEqual([]);
     await expect(world.batches.createBatch({ ...world.newBatch('bo', 1), batchId })).rejects.toMatchObject({
       refusal: { code: 'invalid_batch_id' },

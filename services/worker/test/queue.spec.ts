@@ -54,6 +54,7 @@ const startWorker = async (
 ) => {
   const bus = await world.connectBus(topology);
   const running: Run[] = [];
+  let isStopping = false;
   const perform = async ({ jobId }: { readonly jobId: string }) => {
     if (running.some((run) => run.jobId === jobId)) return retry(500);
     const claim = await jobs.claimRun({ jobId, workerId }).catch(() => null);
@@ -64,6 +65,7 @@ const startWorker = async (
     started.push(jobId);
     const run = { jobId, end: resolve };
     running.push(run);
+    if (isStopping) resolve();
     await promise;
     running.splice(running.indexOf(run), 1);
     const attempt = claim.outcome.value.job?.attempt ?? 0;
@@ -83,10 +85,9 @@ const startWorker = async (
       await eventually(() => (started.length > before ? true : null));
     },
     stop: async () => {
-      const idle = intake.stop();
+      isStopping = true;
       for (const run of running) run.end();
-      await idle;
-      for (const run of running) run.end();
+      await intake.stop();
       await intake.idle();
     },
   };

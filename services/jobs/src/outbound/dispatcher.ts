@@ -23,7 +23,7 @@ const DISPATCHED_CHECK_MS = 10_000;
 /** Lanes that are remembered, and filled at once. */
 const MAX_LANES = 10_000;
 const FILLS_AT_ONCE = 16;
-/** How long a full lane is believed to be full, in ms: whoever claims from it fills it. */
+/** How long a lane is believed to be full, or to have no backlog, after it was counted, in ms. */
 const BELIEVED_MS = 1_000;
 
 export type Lane = { readonly ownerId: OwnerId; readonly priority: JobPriority };
@@ -173,15 +173,16 @@ export const dispatcher = (
     },
     watch: (before, after) => {
       const lane = known.get(keyOf(after));
+      const isFresh = lane && now().getTime() - lane.countedAt < BELIEVED_MS;
       const isWaiting = after.state === 'queued' && !after.isDispatched;
       if (!before) {
         if (!isWaiting || after.runAt !== null) return;
-        if (lane && lane.waiting >= window && now().getTime() - lane.countedAt < BELIEVED_MS)
-          lane.hasBacklog = true;
+        // Whoever claims from a full lane fills it.
+        if (isFresh && lane.waiting >= window) lane.hasBacklog = true;
         else void fill(after);
       } else if (before.state === 'queued' && after.state !== 'queued') {
         if (lane && lane.waiting > 0) lane.waiting -= 1;
-        void fill(after);
+        if (!isFresh || lane.hasBacklog || ownerLimit > 0) void fill(after);
       } else if (before.state === 'queued' && isWaiting) {
         void fill(after);
         if (before.priority !== after.priority) void fill(before);
