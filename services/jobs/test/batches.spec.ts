@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { publish } from '@esl/kit/publish';
+import { replay } from '@esl/kit/tail';
 import { eventually } from '@esl/kit/testing/world';
 import { CHANNELS } from '@esl-pipeline/contracts/bus';
 import { BatchState } from '@esl-pipeline/contracts/esl/jobs/v1/batch';
@@ -27,13 +28,13 @@ const succeeds = (jobId: string) =>
 const eventsOf = async (batchId: string) => {
   const events = [];
   const { state } = await world.bus.jsm.streams.info('JOBS');
-  for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
-    const message = await world.bus.jsm.direct.getMessage('JOBS', { seq }).catch(() => null);
-    if (!message?.subject.endsWith(batchId)) continue;
+  const range = { fromSeq: state.first_seq, toSeq: state.last_seq };
+  for await (const message of replay(world.bus, 'JOBS', range, new AbortController().signal)) {
+    if (!message.subject.endsWith(batchId)) continue;
     const kind = message.subject.split('.')[1] ?? '';
     const { schema } = kind === 'batch_finished' ? CHANNELS.batchFinished : CHANNELS.batchUpdated;
     const { version, batch } = fromBinary(schema, message.data);
-    events.push({ kind, version, batch, at: message.time.getTime() });
+    events.push({ kind, version, batch, at: Date.parse(message.timestamp) });
   }
   return events;
 };
