@@ -3,6 +3,7 @@
 //   O2. The event id is the message id: a repeat inside the stream's duplicate window is dropped. The sweep, which
 //       may come after that window, reads the job's last fact first and skips what the stream already has.
 //   O3. Facts of one document leave in version order; different documents may overtake each other.
+//   O4. An id waits to be pulled until a write that names it has ended, or the document is known to be without it.
 
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Bus } from '@esl/kit/bus';
@@ -62,6 +63,12 @@ export const outboxRelay = <D extends WithOutbox>(
     toPull.set(documentId, ids.add(entryId));
   };
 
+  const dropped: Published['dropped'] = (documentId, entryIds) => {
+    const ids = toPull.get(documentId);
+    for (const id of entryIds) ids?.delete(id);
+    if (ids?.size === 0) toPull.delete(documentId);
+  };
+
   const publishEntry = async (documentId: string, entry: OutboxEntry): Promise<void> => {
     const result = await withContext(entry.origin ?? {}, () =>
       publishBytes(
@@ -109,13 +116,14 @@ export const outboxRelay = <D extends WithOutbox>(
 
   const pull = async (): Promise<void> => {
     while (toPull.size > 0) {
-      const batch = [...toPull].slice(0, MAX_PULLED);
-      const entryIds = batch.flatMap(([, ids]) => [...ids]);
+      const batch = [...toPull]
+        .slice(0, MAX_PULLED)
+        .map(([documentId, ids]) => ({ documentId, entryIds: [...ids] }));
       await documents.updateMany(
-        { _id: { $in: batch.map(([documentId]) => documentId) } },
-        { $pull: { outbox: { id: { $in: entryIds } } } },
+        { _id: { $in: batch.map(({ documentId }) => documentId) } },
+        { $pull: { outbox: { id: { $in: batch.flatMap(({ entryIds }) => entryIds) } } } },
       );
-      for (const [documentId, ids] of batch) if (toPull.get(documentId) === ids) toPull.delete(documentId);
+      for (const { documentId, entryIds } of batch) dropped(documentId, entryIds);
     }
   };
   const pullQuietly = () =>
@@ -142,11 +150,7 @@ export const outboxRelay = <D extends WithOutbox>(
     send,
     published: {
       has: (entryId) => acked.has(entryId),
-      dropped: (documentId, entryIds) => {
-        const ids = toPull.get(documentId);
-        for (const id of entryIds) ids?.delete(id);
-        if (ids?.size === 0) toPull.delete(documentId);
-      },
+      dropped,
     },
     sweep: async (now) => {
       const left = await documents
