@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { createLog } from '@esl/kit/log';
 import { errorEnvelopeSchema, settingsAnswerSchema } from '@esl-pipeline/contracts';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answered, client, PASSWORD } from './gateway-world.ts';
 import { openPeople, type People } from './people.ts';
@@ -112,6 +113,19 @@ describe('submissions', () => {
       if (late) expectProblem(late, 429, 'rate_limited');
       expect(late?.headers.get('retry-after')).toMatch(/^\d+$/);
     }
+  });
+
+  it('are also actions that make a job, and no others', async () => {
+    const limited = await people.startGateway({
+      ENABLE_RATE_LIMITING: 'true',
+      JOB_SUBMISSION_RATE_LIMIT: '1',
+    });
+    const { token } = await people.join('ana');
+    const act = (type: string) => client(limited.url, token).post(`/jobs/${uuidv7()}/actions`, { type });
+    expectProblem(await act('cancel'), 404, 'not_found');
+    expectProblem(await act('rerun_audio'), 404, 'not_found');
+    expectProblem(await act('rerun_audio'), 429, 'rate_limited');
+    expectProblem(await act('cancel'), 404, 'not_found');
   });
 });
 

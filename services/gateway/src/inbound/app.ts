@@ -9,7 +9,7 @@ import { ANONYMOUS, type Authenticate, hasRole, type Principal } from './princip
 import { expected, fault, notFound, type Problem, problem } from './problem.ts';
 import { jsonBody } from './request-body.ts';
 import { requestLog } from './request-log.ts';
-import type { Reply, Route } from './route.ts';
+import type { Counted, Reply, Route } from './route.ts';
 
 /** The gateway serves data; what may do more (docs, pages) says so itself. Links to files work from any site. */
 const securityHeaders = (hstsMaxAgeS: number) =>
@@ -49,8 +49,20 @@ const admit = (
       access === 'public' ? ANONYMOUS : await authenticate(request, { tokenInQuery: tokenInQuery === true });
     if (access !== 'public' && !hasRole(principal, access))
       throw problem('forbidden', 'Your account may not do this.');
-    if (counts) await countCall(counts, principal);
+    if (typeof counts === 'string') await countCall(counts, principal);
     response.locals.principal = principal;
+    next();
+  };
+};
+
+/** What only its body tells about a request is counted once that is read. */
+const countByBody = (
+  counts: (body: unknown) => Counted | null,
+  { countCall }: Pick<Settings, 'countCall'>,
+): RequestHandler => {
+  return async (request, response, next) => {
+    const what = counts(request.body);
+    if (what) await countCall(what, response.locals.principal);
     next();
   };
 };
@@ -80,7 +92,7 @@ const allowed = (routes: readonly Route[]): string =>
 type Settings = {
   readonly authenticate: Authenticate;
   /** Throws a problem when the caller does something too often. */
-  readonly countCall: (what: NonNullable<Route['counts']>, principal: Principal) => Promise<void>;
+  readonly countCall: (what: Counted, principal: Principal) => Promise<void>;
   /** Whose word about a client's address is taken: Express's `trust proxy`. */
   readonly trustProxy: boolean | number | string;
   readonly hstsMaxAgeS: number;
@@ -108,7 +120,15 @@ export const httpApp = (routes: readonly Route[], settings: Settings): Express =
     };
     for (const route of ofPath) {
       const readsJson = route.body && !route.body.contentType;
-      app[route.method](path, name, admit(route, settings), ...(readsJson ? [jsonBody] : []), serve(route));
+      const { counts } = route;
+      app[route.method](
+        path,
+        name,
+        admit(route, settings),
+        ...(readsJson ? [jsonBody] : []),
+        ...(typeof counts === 'function' ? [countByBody(counts, settings)] : []),
+        serve(route),
+      );
     }
     app.all(path, name, () => {
       const allow = allowed(ofPath);

@@ -2,9 +2,7 @@ import type { Limit, RateLimits } from '../accounts/needs.ts';
 import { tooOften } from '../app/too-often.ts';
 import type { Principal } from './principal.ts';
 import { refused } from './problem.ts';
-import type { Route } from './route.ts';
-
-type Counted = NonNullable<Route['counts']>;
+import type { Counted } from './route.ts';
 
 /** Counts calls by what they do and who does it. What has no limit is not counted. */
 export const callCounter =

@@ -32,6 +32,9 @@ export type Answer = {
   readonly contentType?: string;
 };
 
+/** What calls are counted as, for each caller (rate-limit.ts). */
+export type Counted = 'upload' | 'submission';
+
 /** One operation: Express routes, 405 answers and the OpenAPI document are all made from these. */
 export type Route = {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -68,8 +71,8 @@ export type Route = {
   };
   /** The access token may also be the query parameter `access_token`, for clients that cannot send headers. */
   readonly tokenInQuery?: true;
-  /** What a call counts towards, for each caller (rate-limit.ts). */
-  readonly counts?: 'upload' | 'submission';
+  /** What a call counts as. A function where only the JSON body tells; null is nothing. */
+  readonly counts?: Counted | ((body: unknown) => Counted | null);
   readonly query?: z.ZodObject;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Besides those that any route, or any route with a body, may answer. */

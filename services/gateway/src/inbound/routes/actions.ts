@@ -16,6 +16,12 @@ import type { Call, Handler, Route } from '../route.ts';
 
 type Scalars = Record<string, string | boolean>;
 
+/** Of all actions this one makes a job. */
+const RERUN_AUDIO = 'rerun_audio' satisfies JobActionResponse['actionType'];
+
+const makesJob = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'type' in body && body.type === RERUN_AUDIO;
+
 /**
  * The fields of a payload that actions know. Their values are checked by the actions service; here only what could not
  * travel is refused: nested values, and numbers, are wrong for every field there is.
@@ -67,7 +73,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
     const { body = {} } = call.request;
     const { newJobId } = await run(
       call,
-      'rerun_audio',
+      RERUN_AUDIO,
       readPayload(objectBody(body, 'invalid_body', 'The body')),
     );
     return { status: 202, body: { jobId: newJobId } };
@@ -83,6 +89,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       tag: 'Jobs',
       name: 'actOnJob',
       idempotent: 'stored',
+      counts: (body) => (makesJob(body) ? 'submission' : null),
       summary: 'Carry out an action on a job',
       body: { schema: jobActionRequestSchema, required: true },
       answers: { 200: { description: 'Done.', schema: jobActionResponseSchema } },
