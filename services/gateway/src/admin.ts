@@ -16,6 +16,9 @@ const askPassword = async (): Promise<string> => {
   const line = createInterface({ input: stdin, terminal: true });
   try {
     return await line.question('');
+  } catch (error) {
+    if ((error as Error).name !== 'AbortError') throw error;
+    throw new CannotCreateAdmin('no password was typed: there is no new administrator'); // Ctrl-C, Ctrl-D
   } finally {
     line.close();
     stdout.write('\n');

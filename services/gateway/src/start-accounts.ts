@@ -40,6 +40,7 @@ import { mongoSessionStore, mongoUserStore } from './outbound/mongo-accounts.ts'
 import { mongoAuditLog } from './outbound/mongo-audit-log.ts';
 import { mongoRateLimits } from './outbound/mongo-rate-limits.ts';
 import { mongoUploadStore } from './outbound/mongo-uploads.ts';
+import { lessonChecker } from './uploads/lesson-checker.ts';
 
 /** How long this replica goes by what it last heard of a session, and how often it looks after open streams, in ms. */
 const SESSION_MAX_AGE_MS = 2_000;
@@ -110,6 +111,7 @@ export const startAccounts = async (needs: {
     submission: JOB_SUBMISSION_RATE_LIMIT > 0 ? steady(JOB_SUBMISSION_RATE_LIMIT, MINUTE_MS) : null,
   });
 
+  const checker = lessonChecker();
   const lifetimes = { accessMs: config.JWT_EXPIRES_IN, refreshMs: config.REFRESH_TOKEN_EXPIRES_IN };
   const signing = { users, sessions, tokens, refreshLifetimeMs: lifetimes.refreshMs, clock, audit };
   const routes: Route[] = [
@@ -145,7 +147,13 @@ export const startAccounts = async (needs: {
     ...deadLetterRoutes({ jobAdmin, audit }),
     ...settingsRoutes({ owners, keys: config.SECRETS_KEYS ?? null, audit }),
     ...uploadRoutes({
-      keep: keepUpload({ uploads, blobs, quotaBytes: config.UPLOAD_QUOTA_PER_USER, clock }),
+      keep: keepUpload({
+        check: checker.check,
+        uploads,
+        blobs,
+        quotaBytes: config.UPLOAD_QUOTA_PER_USER,
+        clock,
+      }),
       uploads,
       blobs,
       maxBytes: config.MAX_FILE_SIZE,
@@ -164,6 +172,7 @@ export const startAccounts = async (needs: {
     stop: async () => {
       clearInterval(sweep);
       changes.unsubscribe();
+      await checker.close();
       await auditLog.flush();
     },
   };

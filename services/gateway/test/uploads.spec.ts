@@ -68,7 +68,7 @@ const END = `\r\n--${BOUNDARY}--\r\n`;
 
 /** Sends a body as it is, piece by piece, and answers what the server says. */
 const sendRaw = (
-  pieces: Iterable<string | Buffer>,
+  pieces: Iterable<string | Buffer> | AsyncIterable<string | Buffer>,
   headers: Record<string, string> = {},
 ): Promise<Answered> =>
   new Promise((resolve, reject) => {
@@ -82,7 +82,7 @@ const sendRaw = (
     );
     sent.on('error', reject);
     const write = async () => {
-      for (const piece of pieces)
+      for await (const piece of pieces)
         if (!sent.write(piece)) await new Promise<void>((drained) => sent.once('drain', () => drained()));
       sent.end();
     };
@@ -154,6 +154,30 @@ describe('an upload', () => {
   it('of active content is refused, of words about it is not', async () => {
     expectProblem(await upload('# L\n\n<script>alert(1)</script>'), 400, 'security_validation_failed');
     await uploaded('# L\n\nThe word javascript: and `<script>` are only words.');
+  });
+
+  it('of 10 MiB made to keep us busy holds nobody else up', async () => {
+    const hostile = Buffer.from('<a = '.repeat(10 * MIB).slice(0, 10 * MIB - 20));
+    const health = async () => expect((await http.send('/healthz')).status).toBe(200);
+    const isRead = Promise.withResolvers<void>();
+    let isAnswered = false;
+    const sent = sendRaw(
+      (async function* () {
+        yield part('busy.md');
+        yield hostile;
+        // The rest of the file is on its way: the server reads on while it answers these.
+        for (let n = 0; n < 50; n += 1) await health();
+        yield `\n\n<script>${END}`;
+        isRead.resolve();
+      })(),
+    ).finally(() => {
+      isAnswered = true;
+    });
+    await isRead.promise;
+    let meanwhile = 0;
+    for (; !isAnswered && meanwhile < 10; meanwhile += 1) await health();
+    expect(meanwhile).toBe(10);
+    expectProblem(await sent, 400, 'security_validation_failed');
   });
 
   it('needs a form with a file in it', async () => {

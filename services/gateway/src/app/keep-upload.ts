@@ -1,17 +1,20 @@
 import type { BlobStore } from '@esl/kit/blob-store';
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
 import { v7 as uuidv7 } from 'uuid';
-import { checkLesson, type LessonFault, type SentFile } from '../uploads/check-lesson.ts';
+import type { LessonFault, SentFile } from '../uploads/check-lesson.ts';
+import type { LessonChecker } from '../uploads/lesson-checker.ts';
 import type { Upload, UploadStore } from '../uploads/upload.ts';
 
 /** Keeps a lesson that its owner has sent: first its text, then the record that makes it exist. */
 export const keepUpload =
   ({
+    check,
     uploads,
     blobs,
     quotaBytes,
     clock,
   }: {
+    readonly check: LessonChecker['check'];
     readonly uploads: Pick<UploadStore, 'add'>;
     readonly blobs: Pick<BlobStore, 'put' | 'delete'>;
     readonly quotaBytes: number;
@@ -24,7 +27,7 @@ export const keepUpload =
   ): Promise<
     Outcome<{ readonly upload: Upload; readonly warnings: readonly string[] }, LessonFault | 'quota_exceeded'>
   > => {
-    const checked = checkLesson(file);
+    const checked = await check(file, signal);
     if (!checked.ok) return checked;
     const { label, originalName, type, warnings } = checked.value;
     const id = uuidv7();

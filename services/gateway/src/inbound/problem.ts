@@ -5,6 +5,7 @@ import { currentContext } from '@esl/kit/request-context';
 import { ERROR_STATUS, type ErrorClass, type ErrorEnvelope } from '@esl-pipeline/contracts';
 import { MongoNetworkError, MongoServerSelectionError } from 'mongodb';
 import { TooManyPasswords } from '../accounts/passwords.ts';
+import { TooManyLessons } from '../uploads/lesson-checker.ts';
 
 /** The class of every code that the gateway itself answers with. Other services' codes: `CLASS_OF_REFUSAL`. */
 export const CLASS_OF = {
@@ -188,7 +189,7 @@ const unavailable = () =>
   });
 
 /** Faults that pass by themselves. */
-const UNAVAILABLE_ERRORS = [MongoNetworkError, MongoServerSelectionError, TooManyPasswords];
+const UNAVAILABLE_ERRORS = [MongoNetworkError, MongoServerSelectionError, TooManyPasswords, TooManyLessons];
 
 /** What a thrown value means to the client; null for a fault, which is none of the client's business. */
 export const expected = (error: unknown): Problem | null => {

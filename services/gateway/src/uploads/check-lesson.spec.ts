@@ -105,6 +105,8 @@ describe('active content', () => {
     'a ` b <script>x</script>',
     '\\`<script>x</script>`',
     '```\ncode\n```\n<script>x</script>',
+    '```\r\ncode\r\n```\r\n<p\r\nonclick="go()">',
+    '```\rcode\r```\r<script>x</script>',
     '~~~\ncode\n~~~~\n<script>x</script>',
   ])('is found in %j', (text) => {
     expect(verdict(text)).toBe('security_validation_failed');
@@ -136,5 +138,6 @@ describe('active content', () => {
     expect(verdict('[a](j'.repeat(50_000))).toBe('security_validation_failed');
     expect(verdict(`${'<a "'.repeat(50_000)}\n\n<script>`)).toBe('security_validation_failed');
     expect(verdict('\\`'.repeat(50_000))).toBe('kept');
+    expect(verdict(`${'1) '.repeat(2_000_000)}\n\n<script>`)).toBe('security_validation_failed');
   });
 });

@@ -1,7 +1,8 @@
 // What a Markdown text says outside its code: fenced, indented and inline code is left out, by the rules of CommonMark
 // (§4.4, §4.5, §6.1) as far as they decide what a reader's browser could take for markup. One pass, linear in the text.
 
-const FENCE = /^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$/;
+// A marker in a marker in a marker … is looked through only so far: without an end, a line of them runs out of stack.
+const FENCE = /^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+){0,16}(`{3,}|~{3,})([^\n]*)$/;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)/;
 const INDENTED = /^(?: {4}| {0,3}\t)/;
 
@@ -16,14 +17,32 @@ const openedFence = (line: string): string | null => {
   return fence && !(fence.startsWith('`') && info.includes('`')) ? fence : null;
 };
 
-/** Paragraphs and other blocks that are no code, in order. */
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/** Where lines begin and end, without their ends: LF, CR or both. */
+function* linesOf(text: string): Generator<{ readonly start: number; readonly end: number }> {
+  let start = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code !== LINE_FEED && code !== CARRIAGE_RETURN) continue;
+    yield { start, end: at };
+    if (code === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED) at += 1;
+    start = at + 1;
+  }
+  yield { start, end: text.length };
+}
+
+/** Paragraphs and other blocks that are no code, in order. They are cut from the text: millions of lines take no memory. */
 function* blocksOf(text: string): Generator<string> {
-  let block: string[] = [];
+  let blockStart = -1;
+  let blockEnd = -1;
   let fence: string | null = null;
   let wasBlank = true;
   let inCode = false;
   let inList = false;
-  for (const line of text.split(/\r\n|\n|\r/)) {
+  for (const { start, end } of linesOf(text)) {
+    const line = text.slice(start, end);
     const isBlank = line.trim() === '';
     if (fence !== null) {
       if (isClosing(line, fence)) fence = null;
@@ -34,16 +53,17 @@ function* blocksOf(text: string): Generator<string> {
     // Indented text goes on a paragraph or a list item; only after a blank line, and outside lists, it is code.
     inCode = !isBlank && !inList && (inCode || wasBlank) && INDENTED.test(line);
     if (isBlank || fence !== null || inCode) {
-      if (block.length > 0) yield block.join('\n');
-      block = [];
+      if (blockStart >= 0) yield text.slice(blockStart, blockEnd);
+      blockStart = -1;
     } else {
       if (LIST_ITEM.test(line)) inList = true;
       else if (wasBlank && !/^[ \t]/.test(line)) inList = false;
-      block.push(line);
+      if (blockStart < 0) blockStart = start;
+      blockEnd = end;
     }
     wasBlank = isBlank;
   }
-  if (block.length > 0) yield block.join('\n');
+  if (blockStart >= 0) yield text.slice(blockStart, blockEnd);
 }
 
 /** Whether the backtick at `index` is escaped: an odd number of backslashes stands before it. */
