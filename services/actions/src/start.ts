@@ -42,12 +42,24 @@ export const startActions = async ({
   config,
   log,
 }: Boot<Config>): Promise<Running & { readonly address: string }> => {
-  const mongo = await connectMongo({
-    url: config.MONGODB_URL,
-    database: config.MONGODB_DB,
-    appName: 'actions',
-  });
-  const actionLog = await openActionLog(mongo.db, log);
+  const [mongo, bus] = await Promise.all([
+    connectMongo({ url: config.MONGODB_URL, database: config.MONGODB_DB, appName: 'actions' }),
+    connectBus(
+      {
+        url: config.NATS_URL,
+        name: 'actions',
+        replicas: config.NATS_REPLICAS,
+        factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+        topology: { streams: [STREAMS.JOBS], consumers: [CONSUMERS.webhooks] },
+      },
+      log,
+    ),
+  ]);
+  const [actionLog, webhooks, deliveries] = await Promise.all([
+    openActionLog(mongo.db, log),
+    openWebhookStore(mongo.db),
+    openDeliveryStore(mongo.db),
+  ]);
   const jobsService = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs: CALL_MS });
   const configService = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs: CALL_MS });
 
@@ -56,8 +68,6 @@ export const startActions = async ({
   const clock = () => new Date();
   const execute = executeAction({ actions, jobs, log: actionLog, clock });
 
-  const webhooks = await openWebhookStore(mongo.db);
-  const deliveries = await openDeliveryStore(mongo.db);
   const { SECRETS_KEYS: keys, WEBHOOK_ALLOW_PRIVATE: allowPrivate, WEBHOOK_TIMEOUT_MS: timeoutMs } = config;
   if (!keys) log.warn('SECRETS_KEYS is not set: no webhook can be made');
   const loop = runDeliveryLoop({
@@ -90,16 +100,6 @@ export const startActions = async ({
     test: sendTest(asking),
   });
 
-  const bus = await connectBus(
-    {
-      url: config.NATS_URL,
-      name: 'actions',
-      replicas: config.NATS_REPLICAS,
-      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
-      topology: { streams: [STREAMS.JOBS], consumers: [CONSUMERS.webhooks] },
-    },
-    log,
-  );
   const { LINK_SECRET: secret, PUBLIC_URL: publicUrl } = config;
   const links = secret
     ? signedLinks({ secret, publicUrl, now: Date.now })

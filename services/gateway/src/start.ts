@@ -66,23 +66,21 @@ export const startGateway = async ({
   const now = Date.now;
   const links = signedLinks({ secret, publicUrl, now });
   const toDto = (job: pb.Job) => jobDto(job, links);
-  const blobs = await openBlobStore(config, log);
 
-  const mongo = await connectMongo({
-    url: config.MONGODB_URL,
-    database: config.MONGODB_DB,
-    appName: 'gateway',
-  });
-  const bus = await connectBus(
-    {
-      url: config.NATS_URL,
-      name: 'gateway',
-      replicas: config.NATS_REPLICAS,
-      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
-      topology: { streams: [STREAMS.JOBS], consumers: [] },
-    },
-    log,
-  );
+  const [blobs, mongo, bus] = await Promise.all([
+    openBlobStore(config, log),
+    connectMongo({ url: config.MONGODB_URL, database: config.MONGODB_DB, appName: 'gateway' }),
+    connectBus(
+      {
+        url: config.NATS_URL,
+        name: 'gateway',
+        replicas: config.NATS_REPLICAS,
+        factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+        topology: { streams: [STREAMS.JOBS], consumers: [] },
+      },
+      log,
+    ),
+  ]);
   const deadlineMs = config.RPC_DEADLINE_MS;
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs });
   const jobAdmin = connectGrpc(JobAdminService, { address: config.JOBS_ADDR, deadlineMs });
@@ -103,25 +101,28 @@ export const startGateway = async ({
     log,
   });
   const stopFollowing = new AbortController();
-  const following = await followJobs(bus, hub, log, stopFollowing.signal);
+  const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
+  const [following, keys, accounts] = await Promise.all([
+    followJobs(bus, hub, log, stopFollowing.signal),
+    openIdempotencyKeys(mongo.db, now),
+    config.BATCH_BACKEND_ENABLE_EXTENDED_API
+      ? startAccounts({
+          config,
+          db: mongo.db,
+          publicUrl,
+          bus,
+          blobs,
+          owners: owners.call,
+          jobs: jobs.call,
+          jobAdmin: jobAdmin.call,
+          toDto,
+          failing: () => failingChecks({ ...ready, actions: actions.ping, config: settings.ping }),
+          log,
+        })
+      : null,
+  ]);
   const beat = setInterval(hub.heartbeat, Math.min(HEARTBEAT_TICK_MS, config.SSE_HEARTBEAT_MS / 2));
 
-  const ready = { jobs: jobs.ping, mongodb: mongo.ping, nats: bus.ping };
-  const accounts = config.BATCH_BACKEND_ENABLE_EXTENDED_API
-    ? await startAccounts({
-        config,
-        db: mongo.db,
-        publicUrl,
-        bus,
-        blobs,
-        owners: owners.call,
-        jobs: jobs.call,
-        jobAdmin: jobAdmin.call,
-        toDto,
-        failing: () => failingChecks({ ...ready, actions: actions.ping, config: settings.ping }),
-        log,
-      })
-    : null;
   const findLesson =
     accounts?.findLesson ?? lessonFolder({ root: config.LESSONS_DIR, maxBytes: config.MAX_FILE_SIZE, blobs });
   const submit = submitJob({
@@ -136,6 +137,8 @@ export const startGateway = async ({
   };
 
   let leaving = false;
+  /** Made when it is first read: few processes are ever asked. */
+  let document: ReturnType<typeof openApi> | null = null;
   const all: Route[] = [
     ...eventRoutes(hub, now, accounts?.watchCaller ?? (() => () => {})),
     ...batchRoutes({ submit: submitMany, batches: batches.call }),
@@ -147,12 +150,13 @@ export const startGateway = async ({
     ...optionRoutes({ config: settings.call, actions: actions.call }),
     ...fileRoutes({ blobs, links, now, log }),
     ...healthRoutes(ready, () => leaving),
-    ...docRoutes(() => document),
+    ...docRoutes(() => {
+      document ??= openApi(routes, publicUrl, { accounts: accounts !== null });
+      return document;
+    }),
     ...(accounts?.routes ?? []),
   ];
   const routes = accounts ? all : all.filter(({ reach }) => reach === 'core');
-  const document = openApi(routes, publicUrl, { accounts: accounts !== null });
-  const keys = await openIdempotencyKeys(mongo.db, now);
   http.serve(
     httpApp(routes.map(withIdempotency({ keys, waitMs: config.IDEMPOTENCY_WAIT_MS })), {
       authenticate: accounts?.authenticate ?? anonymous,

@@ -44,22 +44,27 @@ export const startJobs = async ({
   config,
   log,
 }: Boot<Config>): Promise<Running & { readonly address: string }> => {
-  const mongo = await connectMongo({ url: config.MONGODB_URL, database: config.MONGODB_DB, appName: 'jobs' });
   const topology = { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) };
-  const bus = await connectBus(
-    {
-      url: config.NATS_URL,
-      name: 'jobs',
-      replicas: config.NATS_REPLICAS,
-      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
-      topology,
-    },
-    log,
-  );
+  const [mongo, bus] = await Promise.all([
+    connectMongo({ url: config.MONGODB_URL, database: config.MONGODB_DB, appName: 'jobs' }),
+    connectBus(
+      {
+        url: config.NATS_URL,
+        name: 'jobs',
+        replicas: config.NATS_REPLICAS,
+        factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+        topology,
+      },
+      log,
+    ),
+  ]);
 
   const clock = () => new Date();
-  const jobs = await openJobsCollection(mongo.db);
-  const batchDocuments = await openBatchesCollection(mongo.db);
+  const [jobs, batchDocuments, deletionDocuments] = await Promise.all([
+    openJobsCollection(mongo.db),
+    openBatchesCollection(mongo.db),
+    openDeletionsCollection(mongo.db),
+  ]);
   const relay = outboxRelay(jobs, bus, log);
   const batchRelay = outboxRelay(batchDocuments, bus, log);
   const ownerLimit = config.JOB_OWNER_CONCURRENCY;
@@ -87,7 +92,6 @@ export const startJobs = async ({
   const nudge = (id: JobId) => announce(bus, CHANNELS.cancel, id, { jobId: id });
   const cancel = cancelJob({ store, clock, nudge });
 
-  const deletionDocuments = await openDeletionsCollection(mongo.db);
   const deletions = mongoDeletions(deletionDocuments, jobs, clock);
   const deletion = deleteJob({
     store,

@@ -8,7 +8,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
-import { MAX_MESSAGE_BYTES, REFUSAL_TRAILER, unaryMethods } from './grpc-server.ts';
+import { MAX_MESSAGE_BYTES, REFUSAL_TRAILER, unaryMethods } from './grpc-wire.ts';
 import { seconds } from './metrics.ts';
 import type { Refusal } from './outcome.ts';
 import { currentContext } from './request-context.ts';

@@ -12,20 +12,12 @@ import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import * as grpc from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import { MAX_MESSAGE_BYTES, REFUSAL_TRAILER, unaryMethods } from './grpc-wire.ts';
 import type { Log } from './log.ts';
 import { seconds } from './metrics.ts';
 import type { Outcome } from './outcome.ts';
 import { readContext, withContext } from './request-context.ts';
 import { startSpan } from './tracing.ts';
-
-/** Trailer with a refusal as UTF-8 JSON: `{code, message, details?}`. */
-export const REFUSAL_TRAILER = 'esl-refusal-bin';
-
-/** The unary methods of a service, the only kind this system has. */
-export const unaryMethods = (descriptor: DescService): DescMethodUnary[] =>
-  descriptor.methods.filter((method): method is DescMethodUnary => method.methodKind === 'unary');
-
-export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * How long a connection serves before its caller is asked to make another, and how long its calls may then go on, in

@@ -74,7 +74,7 @@ export const applyTopology = async (
   topology: Topology,
   sizes: Sizes,
 ): Promise<void> => {
-  for (const stream of topology.streams) {
+  const applyStream = async (stream: StreamShape) => {
     const config = streamConfig(stream, sizes);
     try {
       await jsm.streams.info(stream.name);
@@ -83,8 +83,11 @@ export const applyTopology = async (
       if (!isNotFound(error)) throw error;
       await jsm.streams.add(config);
     }
-  }
-  for (const consumer of topology.consumers) {
-    await jsm.consumers.add(consumer.stream, consumerConfig(consumer, sizes.replicas));
-  }
+  };
+  await Promise.all(topology.streams.map(applyStream));
+  await Promise.all(
+    topology.consumers.map((consumer) =>
+      jsm.consumers.add(consumer.stream, consumerConfig(consumer, sizes.replicas)),
+    ),
+  );
 };

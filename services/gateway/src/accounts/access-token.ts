@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { accept, type Outcome, refuse } from '@esl/kit/outcome';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { JOSEError, JWKSNoMatchingKey, JWTExpired } from 'jose/errors';
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 import { LRUCache } from 'lru-cache';
 import { ALGORITHMS, type SigningKeys } from './signing-keys.ts';
 
@@ -40,7 +42,7 @@ export const accessTokens = (settings: {
       token,
       ({ kid = '', alg }) => {
         const key = keys.verifying(kid, alg);
-        if (!key) throw new errors.JWKSNoMatchingKey();
+        if (!key) throw new JWKSNoMatchingKey();
         return key;
       },
       {
@@ -81,8 +83,8 @@ export const accessTokens = (settings: {
         remembered.set(name, known);
         return accept({ userId: known.userId, sessionId: known.sessionId });
       } catch (error) {
-        if (error instanceof errors.JWTExpired) return expired();
-        if (error instanceof errors.JOSEError || error instanceof TypeError) return invalid();
+        if (error instanceof JWTExpired) return expired();
+        if (error instanceof JOSEError || error instanceof TypeError) return invalid();
         throw error;
       }
     },

@@ -1,4 +1,5 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
+import { importJWK } from 'jose/key/import';
 import { z } from 'zod';
 
 export const ALGORITHMS = ['EdDSA', 'ES256'] as const;
