@@ -38,16 +38,19 @@ export const startWorker = async (
   { graceMs = GRACE_MS } = {},
 ): Promise<Running & { readonly address: string }> => {
   const topology = { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) };
-  const bus = await connectBus(
-    {
-      url: config.NATS_URL,
-      name: 'worker',
-      replicas: config.NATS_REPLICAS,
-      factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
-      topology,
-    },
-    log,
-  );
+  const [bus, blobs] = await Promise.all([
+    connectBus(
+      {
+        url: config.NATS_URL,
+        name: 'worker',
+        replicas: config.NATS_REPLICAS,
+        factsMaxBytes: config.NATS_FACTS_MAX_BYTES,
+        topology,
+      },
+      log,
+    ),
+    openBlobStore(config, log),
+  ]);
   const jobs = connectGrpc(JobsService, { address: config.JOBS_ADDR, deadlineMs: 5_000 });
   const catalogService = connectGrpc(ConfigService, { address: config.CONFIG_ADDR, deadlineMs: 5_000 });
   const ownerSettings = connectGrpc(OwnerSettingsService, { address: config.CONFIG_ADDR, deadlineMs: 5_000 });
@@ -55,7 +58,6 @@ export const startWorker = async (
 
   const now = () => new Date();
   const workerId = config.WORKER_ID;
-  const blobs = await openBlobStore(config, log);
   const catalog = grpcCatalog(catalogService.call);
   const engine = speechEngine();
   const voices = grpcVoices(catalogService.call);
