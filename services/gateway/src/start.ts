@@ -157,8 +157,10 @@ export const startGateway = async ({
     ...(accounts?.routes ?? []),
   ];
   const routes = accounts ? all : all.filter(({ reach }) => reach === 'core');
+  const served = new Set(routes.map(({ path }) => path));
+  const hidden = all.map(({ path }) => path).filter((path) => !served.has(path));
   http.serve(
-    httpApp(routes.map(withIdempotency({ keys, waitMs: config.IDEMPOTENCY_WAIT_MS })), {
+    httpApp(routes.map(withIdempotency({ keys, waitMs: config.IDEMPOTENCY_WAIT_MS })), hidden, {
       authenticate: accounts?.authenticate ?? anonymous,
       countCall: accounts?.countCall ?? (async () => {}),
       trustProxy: config.TRUST_PROXY,

@@ -423,7 +423,7 @@ describe('with the extended API off', () => {
     expectProblem(await post(`/jobs/${jobId}/actions`, { type: 'cancel' }), 404, 'not_found');
     expectProblem(await post(`/jobs/${jobId}/rerun/audio`, {}), 404, 'not_found');
     expectProblem(await send('/config/job-options'), 404, 'not_found');
-    expectProblem(await post('/jobs/batch', { items: [{ md: 'lesson.md' }] }), 405, 'method_not_allowed');
+    expectProblem(await post('/jobs/batch', { items: [{ md: 'lesson.md' }] }), 404, 'not_found');
     expectProblem(await send('/batches'), 404, 'not_found');
     expectProblem(await send('/user/webhooks'), 404, 'not_found');
     expectProblem(await send(`/jobs/${jobId}/timeline`), 404, 'not_found');

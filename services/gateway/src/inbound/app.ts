@@ -100,8 +100,8 @@ type Settings = {
   readonly log: Log;
 };
 
-/** The HTTP application made from the route table. */
-export const httpApp = (routes: readonly Route[], settings: Settings): Express => {
+/** The HTTP application made from the route table. On the `hidden` paths there is nothing, whatever else would match. */
+export const httpApp = (routes: readonly Route[], hidden: readonly string[], settings: Settings): Express => {
   const { log } = settings;
   const app = express();
   app.set('trust proxy', settings.trustProxy);
@@ -112,6 +112,11 @@ export const httpApp = (routes: readonly Route[], settings: Settings): Express =
   app.use(requestLog(log), securityHeaders(settings.hstsMaxAgeS));
   if (settings.cors) app.use(crossOrigin(settings.cors));
 
+  for (const path of hidden) {
+    app.all(path, () => {
+      throw notFound();
+    });
+  }
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, ofPath] of byPath) {
     const name: RequestHandler = (_request, response, next) => {
