@@ -112,6 +112,13 @@ describe('submissions', () => {
       const late = answers.find(({ status }) => status === 429);
       if (late) expectProblem(late, 429, 'rate_limited');
       expect(late?.headers.get('retry-after')).toMatch(/^\d+$/);
+      const again = client(limited.url, person.token);
+      for (const path of [
+        `/jobs/${uuidv7()}/retry`,
+        `/jobs/${uuidv7()}/rerun/audio`,
+        `/batches/${uuidv7()}/retry-failed`,
+      ])
+        expectProblem(await again.post(path, {}), 429, 'rate_limited');
     }
   });
 

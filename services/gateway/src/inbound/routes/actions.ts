@@ -110,6 +110,7 @@ export const actionRoutes = ({ execute }: GrpcClient<typeof ActionsService>['cal
       tag: 'Jobs',
       name: 'rerunAudio',
       idempotent: 'stored',
+      counts: 'submission',
       summary: 'Narrate a finished lesson again, as a new job',
       body: { schema: rerunAudioSchema, required: false },
       answers: { 202: { description: 'The new job.', schema: jobAcceptedSchema } },

@@ -169,6 +169,7 @@ export const batchRoutes = ({
       name: 'retryFailedOfBatch',
       summary: 'Try the failed jobs of a batch again, as new jobs',
       idempotent: 'stored',
+      counts: 'submission',
       answers: { 202: { description: 'The new jobs.', schema: jobsRetriedSchema } },
       errors: ['not_found'],
       handle: retryFailed,
