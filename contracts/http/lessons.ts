@@ -38,7 +38,7 @@ export const lessonReportSchema = z
           .number()
           .min(0)
           .describe('In the credits of the speech provider; 0 for local speech'),
-        blocks: z.int().min(0).describe('Of the page, at its top level'),
+        blocks: z.int().min(0).describe('Of the page as Notion has them, nested ones included'),
       })
       .nullable()
       .describe('Null when the lesson is not ok'),

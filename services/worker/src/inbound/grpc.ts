@@ -2,11 +2,12 @@ import { type ServedService, serve } from '@esl/kit/grpc-server';
 import { accept, refuse } from '@esl/kit/outcome';
 import { LessonsService } from '@esl-pipeline/contracts/esl/lessons/v1/lessons_service';
 import { status } from '@grpc/grpc-js';
-import type { Block } from '../lesson/blocks.ts';
-import { parseLesson } from '../lesson/lesson.ts';
+import { type Lesson, parseLesson } from '../lesson/lesson.ts';
 import { charactersIn, planNarration } from '../pipeline/plan-narration.ts';
 import type { Ports } from '../pipeline/run.ts';
 import { RunError } from '../pipeline/run-error.ts';
+import { walkBlocks } from '../publisher/notion/block.ts';
+import { lessonToBlocks } from '../publisher/notion/lesson-to-blocks.ts';
 import { castMemberToWire, findingToWire, specFromWire } from '../wire.ts';
 
 const STATUSES = {
@@ -14,8 +15,9 @@ const STATUSES = {
   unknown_notion_database: status.INVALID_ARGUMENT,
 };
 
-const blocksIn = (body: readonly Block[]): number =>
-  body.reduce((total, block) => total + (block.type === 'markdown' ? block.nodes.length : 1), 0);
+/** Blocks of the lesson's page as Notion has them, nested ones included, wherever the page will be. */
+const blocksOf = (lesson: Lesson): number =>
+  walkBlocks(lessonToBlocks(lesson, {})).reduce((count) => count + 1, 0);
 
 /** Answers what a run would do, without doing it. */
 export const lessonsGrpc = ({
@@ -53,7 +55,7 @@ export const lessonsGrpc = ({
               cast: cast.map(castMemberToWire),
               characters,
               estimatedCost: narrator.estimateCost(characters, mode),
-              blocks: blocksIn(lesson.body),
+              blocks: blocksOf(lesson),
             },
           });
         } catch (error) {

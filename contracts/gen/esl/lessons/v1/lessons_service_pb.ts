@@ -159,7 +159,7 @@ export type Plan = Message<"esl.lessons.v1.Plan"> & {
   estimatedCost: number;
 
   /**
-   * Top-level blocks of the page.
+   * Blocks of the page as Notion has them, nested ones included.
    *
    * @generated from field: uint32 blocks = 6;
    */
