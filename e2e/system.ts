@@ -26,7 +26,7 @@ export const startSystem = async (
     replicas: options.replicas ?? {},
     ...(options.log && { log: options.log }),
     env: {
-      JOB_LEASE_MS: '3000',
+      JOB_LEASE_MS: '6000',
       LEASE_RENEW_MS: '1000',
       LOG_LEVEL: 'warn',
       JWT_EXPIRES_IN: '12h',

@@ -43,7 +43,7 @@ const catalogFolder = async () => {
 };
 
 beforeAll(async () => {
-  [world, server] = await Promise.all([openWorkerWorld({ leaseMs: 20_000 }), startElevenLabsServer()]);
+  [world, server] = await Promise.all([openWorkerWorld(), startElevenLabsServer()]);
   const config = loadConfig({
     ...world.env,
     ESL_PIPELINE_CONFIG_DIR: await catalogFolder(),

@@ -46,7 +46,7 @@ type Spec = {
  * for workers that keep their blobs elsewhere than in the world's folder.
  */
 export const openWorkerWorld = async ({
-  leaseMs = 2_000,
+  leaseMs = 20_000,
   store,
 }: {
   leaseMs?: number;

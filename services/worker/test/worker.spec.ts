@@ -246,7 +246,7 @@ describe('asking about a lesson', () => {
 describe('with several workers', () => {
   let apart: WorkerWorld;
   beforeAll(async () => {
-    apart = await openWorkerWorld();
+    apart = await openWorkerWorld({ leaseMs: 4_000 });
   });
   afterAll(() => apart?.[Symbol.asyncDispose]());
 

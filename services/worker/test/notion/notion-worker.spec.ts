@@ -13,7 +13,7 @@ let notionDatabase: string;
 beforeAll(async () => {
   server = await openNotionServer();
   notionDatabase = server.givenDatabase('Homework', FULL_SCHEMA).id;
-  world = await openWorkerWorld({ leaseMs: 20_000 });
+  world = await openWorkerWorld();
   world.defer(server[Symbol.asyncDispose]);
   await world.start({
     NOTION_TOKEN: server.token,
