@@ -251,7 +251,7 @@ export const client = (url: string, token?: string | null) => {
     const response = await fetch(url + path, {
       ...init,
       headers: { ...authorization(url, token), ...(init.headers as Record<string, string> | undefined) },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };

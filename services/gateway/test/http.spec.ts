@@ -101,7 +101,7 @@ describe('POST /jobs', () => {
     expect(new Set(ids).size).toBe(300);
     const last = await http.send(`/jobs/${ids[299]}`);
     expect(last.status).toBe(200);
-  });
+  }, 90_000);
 
   it.each([
     ['md_required', {}],
