@@ -51,6 +51,8 @@ const asked = Promise.withResolvers<void>();
 process.on('SIGINT', () => asked.resolve());
 process.on('SIGTERM', () => asked.resolve());
 void launcherGone().then(asked.resolve);
+// Ctrl-C also ends what we are piped into, as in `npm start | tee log`: a line that nobody reads must not end us midway.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => asked.resolve());
 
 const stopping = new AbortController();
 void asked.promise.then(() => stopping.abort(new Error('asked to stop')));
