@@ -38,8 +38,12 @@ const kill = (id: string) => {
   if (!pid) throw new Error(`${id} does not run`);
   process.kill(pid, 'SIGKILL');
 };
-/** What a client does whose call was cut off: the ids make it safe. */
-const untilAnswered = <T>(call: () => Promise<T>): Promise<T> => eventually(() => call().catch(() => null));
+/**
+ * What a client does whose call was cut off: the ids make it safe. The transaction of a killed service is open for
+ * another ten seconds, and a call that waits for it may take its whole deadline to find out.
+ */
+const untilAnswered = <T>(call: () => Promise<T>): Promise<T> =>
+  eventually(() => call().catch(() => null), 30_000);
 
 const isDone = (jobId: string) =>
   eventually(async () => {

@@ -67,6 +67,10 @@ export const startMongod = async (
     '0.25',
     '--setParameter',
     'diagnosticDataCollectionEnabled=false',
+    // A service that is killed leaves its transaction open, and whoever tries again waits for that to end: not the minute
+    // that is the default.
+    '--setParameter',
+    'transactionLifetimeLimitSeconds=10',
   ];
   return startProgram(found.binary, args, {
     url: `mongodb://127.0.0.1:${port}/?replicaSet=${REPLICA_SET}`,
