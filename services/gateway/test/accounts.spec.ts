@@ -1,16 +1,11 @@
 import { eventually } from '@esl/kit/testing/world';
-import {
-  errorEnvelopeSchema,
-  sessionListSchema,
-  signedInSchema,
-  userAnswerSchema,
-} from '@esl-pipeline/contracts';
+import { sessionListSchema, signedInSchema, userAnswerSchema } from '@esl-pipeline/contracts';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newSigningKey } from '../src/accounts/new-signing-key.ts';
 import { jwtKeys, openSigningKeys } from '../src/accounts/signing-keys.ts';
 import { readEvents } from './event-reader.ts';
-import { type Answered, client, type GatewayWorld, openGatewayWorld, PASSWORD } from './gateway-world.ts';
+import { client, expectProblem, type GatewayWorld, openGatewayWorld, PASSWORD } from './gateway-world.ts';
 
 const oldKey = newSigningKey();
 const key = newSigningKey();
@@ -28,9 +23,6 @@ beforeAll(async () => {
   visitor = client(url, null);
 });
 afterAll(() => system.world[Symbol.asyncDispose]());
-
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) =>
-  expect([status, errorEnvelopeSchema.strict().parse(body).code]).toEqual([wanted, code]);
 
 let made = 0;
 const newEmail = () => `ana.${++made}@example.com`;

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { createLog } from '@esl/kit/log';
-import { errorEnvelopeSchema, settingsAnswerSchema } from '@esl-pipeline/contracts';
+import { settingsAnswerSchema } from '@esl-pipeline/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answered, client, PASSWORD } from './gateway-world.ts';
+import { client, expectProblem, PASSWORD } from './gateway-world.ts';
 import { openPeople, type People } from './people.ts';
 
 let people: People;
@@ -14,9 +14,6 @@ beforeAll(async () => {
   ({ url } = people);
 });
 afterAll(() => people.system.world[Symbol.asyncDispose]());
-
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) =>
-  expect([status, errorEnvelopeSchema.strict().parse(body).code]).toEqual([wanted, code]);
 
 const preflight = (at: string, origin: string) =>
   fetch(`${at}/jobs`, {

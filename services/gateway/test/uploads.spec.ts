@@ -3,12 +3,13 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '@esl/kit/testing/world';
-import { errorEnvelopeSchema, uploadSchema, userFilesSchema } from '@esl-pipeline/contracts';
+import { uploadSchema, userFilesSchema } from '@esl-pipeline/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Answered,
   authorization,
   client,
+  expectProblem,
   type GatewayWorld,
   openGatewayWorld,
   PASSWORD,
@@ -27,9 +28,6 @@ beforeAll(async () => {
   http = client(url);
 });
 afterAll(() => system.world[Symbol.asyncDispose]());
-
-const expectProblem = ({ status, body }: Answered, wanted: number, code: string) =>
-  expect([status, errorEnvelopeSchema.strict().parse(body).code]).toEqual([wanted, code]);
 
 /** Every file that uploads have left in the blob store. */
 const files = async () =>
