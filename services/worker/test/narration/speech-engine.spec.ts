@@ -118,7 +118,7 @@ describe('when the speech thread fails', () => {
   });
 
   it('replaces a thread that hangs', async () => {
-    await using engine = fragileEngine({ taskTimeoutMs: 1_500 });
+    await using engine = fragileEngine({ taskTimeoutMs: 5_000 });
     const stuck = codeOf(engine.speak({ text: 'hang', sound: KAL }, signal));
     const other = engine.speak({ text: 'Two.', sound: KAL }, signal);
     expect(await stuck).toBe('speech_timed_out');
